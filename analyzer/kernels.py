@@ -110,7 +110,9 @@ def _link(function, form: Callable[[Kernel], Any]):
     """A copy of `function` whose kernel callees are replaced by the given form of them."""
     outer = function.__globals__
     names = {"__name__", "__builtins__", *_names(function.__code__)}
-    inside = {name: form(value) if isinstance(value := outer[name], Kernel) else value for name in names if name in outer}
+    inside = {
+        name: form(value) if isinstance(value := outer[name], Kernel) else value for name in names if name in outer
+    }
     copy = types.FunctionType(function.__code__, inside, function.__name__, function.__defaults__, function.__closure__)
     copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
     return copy
@@ -158,7 +160,9 @@ def _one_compiler_at_a_time() -> Iterator[None]:
     folder = cache_folder()
     with open(folder / "lock", "a") as lock:
         if os.fstat(lock.fileno()).st_size == 0:
-            print("interference: preparing the packet kernels for this machine (once, some 20 seconds)", file=sys.stderr)
+            print(
+                "interference: preparing the packet kernels for this machine (once, some 20 seconds)", file=sys.stderr
+            )
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield

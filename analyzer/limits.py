@@ -1,7 +1,9 @@
 """Every bound on memory and work, in one place. Reaching one is never silent: coverage names it in `limits_reached`."""
 
 BLOCK_BYTES = 16 << 20  # one read of a capture; large enough that a call into a kernel costs nothing
-INTERPRETED_BYTES = 1 << 20  # below this, interpreting the kernels is quicker than importing Numba and loading them [measured]
+INTERPRETED_BYTES = (
+    1 << 20
+)  # below this, interpreting the kernels is quicker than importing Numba and loading them [measured]
 MAX_FRAME_BYTES = 1 << 18  # Wireshark's own WTAP_MAX_PACKET_SIZE_STANDARD: a longer record is a damaged file
 MAX_EXPANSION = 1 << 40  # decompressed bytes taken from one capture (a bomb ends here, as a cut)
 

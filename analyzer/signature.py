@@ -14,9 +14,20 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from analyzer.tables import Table
+from analyzer.tables import EVIDENCE, WITNESSES, Table
 
-TRIGGERS = ("dns_name", "ip_address", "port", "address_family", "sni", "http_host", "protocol", "fingerprint", "volume", "none_seen")
+TRIGGERS = (
+    "dns_name",
+    "ip_address",
+    "port",
+    "address_family",
+    "sni",
+    "http_host",
+    "protocol",
+    "fingerprint",
+    "volume",
+    "none_seen",
+)
 ACTIONS = (
     "rst", "fin", "drop", "delayed_drop", "ack_drop", "freeze", "police", "shape", "random_loss", "forged_dns", "nxdomain",
     "blockpage", "forged_data", "forged_synack", "tls_alert", "tls_mitm", "icmp_reject",
@@ -186,3 +197,36 @@ class Loaded(NamedTuple):
     knowledge: Knowledge
     version: str  # hash of all rules and data
     date: str  # newest date of the services data
+
+
+def findings_table(findings: Sequence[Finding], targets: dict[int, str]) -> Table:
+    """tables.EVIDENCE of findings; `targets` names the target of each flow."""
+    return Table.of(
+        EVIDENCE,
+        (
+            {
+                "evidence": number,
+                "rule": finding.rule.id,
+                "leans": finding.rule.leans,
+                "strength": finding.rule.strength,
+                "subject": finding.subject,
+                "target": targets.get(finding.flows[0]) if finding.flows else None,
+                "flow": finding.flows[0] if finding.flows else -1,
+                "ts": finding.ts,
+                "measured": finding.measured,
+            }
+            for number, finding in enumerate(findings)
+        ),
+    )
+
+
+def witnesses_table(findings: Sequence[Finding]) -> Table:
+    """tables.WITNESSES of findings, numbered as in `findings_table`."""
+    return Table.of(
+        WITNESSES,
+        (
+            {"evidence": number, "frame": witness.frame, "role": witness.role}
+            for number, finding in enumerate(findings)
+            for witness in finding.witnesses
+        ),
+    )

@@ -119,7 +119,9 @@ PACKETS = (
     Column("dup_of", "i8", "", "frame it is a byte-for-byte copy of (same IP-ID, flags, seq, ack within 5 ms)", -1),
     Column("iface", "i2", "", "interface"),
     Column("encap", "i2", "", "tunnel depth (0: none) and kind"),
-    Column("icmp", "i4", "", "type * 256 + code of the ICMP error that quotes this flow; -1 for the flow's own packets", -1),
+    Column(
+        "icmp", "i4", "", "type * 256 + code of the ICMP error that quotes this flow; -1 for the flow's own packets", -1
+    ),
     Column("from_target", "?", "", "for ICMP errors: sent by the flow's other end itself"),
 )
 
@@ -132,7 +134,9 @@ FLOWS = (
     Column("client_port", "i4", "", "client port"),
     Column("server", "O", "", "server address"),
     Column("server_port", "i4", "", "server port"),
-    Column("target", "O", "", "what verdicts speak about: the server's name, else a service role, else its address", None),
+    Column(
+        "target", "O", "", "what verdicts speak about: the server's name, else a service role, else its address", None
+    ),
     Column("service", "O", "", "service id", None),
     Column("role", "O", "", "role of the service (web, chat, media, calls, api, ...)", None),
     Column("identified_by", "O", "", "app, name, dns, bytes or prefix", None),
@@ -143,7 +147,9 @@ FLOWS = (
     Column("alpn", "O", "", "ALPN offered, comma-separated", None),
     Column("ja4", "O", "", "JA4 of the ClientHello", None),
     Column("protocol", "O", "", "tls, quic, http, dns, stun, other (with payload) or null", None),
-    Column("answer", "O", "", "first thing the server said: server_hello, alert, http <status>, dns <rcode>, data", None),
+    Column(
+        "answer", "O", "", "first thing the server said: server_hello, alert, http <status>, dns <rcode>, data", None
+    ),
     Column("start", "i8", "time", "time of its first packet"),
     Column("end", "i8", "time", "time of its last packet"),
     Column("first_frame", "i8", "", "first frame"),

@@ -1,0 +1,242 @@
+"""What an analysis answers: verdicts, coverage, the network finding and where they came from, as plain data.
+
+Everything a person reads is a sentence made by `analyzer.report` from these codes and values; nothing here is prose.
+The code words below are closed lists: the report has a sentence for each in every language, and a test holds it to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from analyzer.signature import Finding, Method, Rule, Witness, findings_table, witnesses_table
+from analyzer.tables import Table
+
+STATES = (
+    "blocked",
+    "likely_blocked",
+    "throttled",
+    "likely_throttled",
+    "impaired",
+    "down",
+    "insufficient",
+    "ok",
+)  # worst first
+ACCUSING = frozenset(STATES[:4])
+NETWORKS = ("normal", "no_connectivity", "captive_portal", "domestic_only", "all_slow")
+CONTROL_KINDS = (  # in order of strength
+    "same_address_other_name",
+    "same_name_other_address",
+    "same_service_other_channel",
+    "same_protocol_other_service",
+    "connectivity_check",
+    "domestic_service",
+    "other_client_networks",
+)
+LIMITS = (  # what keeps a verdict from saying more
+    "no_control",
+    "few_attempts",
+    "one_direction",
+    "begun_midway",
+    "snaplen",
+    "gaps",
+    "capture_ended",
+    "controls_failed_too",
+    "not_interleaved",
+    "headers_invented",
+    "evicted",
+    "single_address",
+    "tunnelled",
+    "no_demand",
+    "local_packet_tool",
+)
+EXPLANATIONS = (  # ordinary causes that a verdict considers
+    "server_down",
+    "network_down",
+    "server_refused",
+    "closed_port",
+    "client_aborted",
+    "server_closed",
+    "nat_timeout",
+    "packet_loss",
+    "congestion",
+    "slow_server",
+    "capture_loss",
+    "access_line",
+    "server_rejects_name",
+    "dns_failure",
+    "path_mtu",
+)
+NEXT_STEPS = (
+    "capture_from_start",
+    "capture_with_control",
+    "capture_longer",
+    "capture_more_attempts",
+    "capture_full_packets",
+    "capture_both_directions",
+    "capture_without_proxy",
+    "capture_at_server",
+    "check_server_elsewhere",
+    "download_something_large",
+)
+
+
+class Control(NamedTuple):
+    """Other traffic of the same capture that should have met the same fate if the cause were ordinary."""
+
+    kind: str
+    target: str
+    attempts: int
+    fine: int
+    frames: tuple[int, ...] = ()  # a frame of each, to look at
+
+
+class RuledOut(NamedTuple):
+    """An ordinary explanation that was considered: excluded because of something seen, or still open."""
+
+    explanation: str
+    excluded: bool
+    rule: str | None = None  # rule id that excludes it (or the kind of control)
+    values: dict[str, Any] = {}
+
+
+class FlowKey(NamedTuple):
+    """Enough of a flow to find it in Wireshark."""
+
+    flow: int
+    stream: int | None
+    protocol: str  # tcp or udp
+    client: str
+    client_port: int
+    server: str
+    server_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One method that a verdict names, with its proof."""
+
+    method: Method
+    rules: tuple[str, ...]
+    witnesses: tuple[Witness, ...]
+    frames_total: int
+    flows: tuple[FlowKey, ...]
+    onset: int | None = None  # ns since 1970
+    rate_kbps: float | None = None
+    bucket_bytes: int | None = None
+    freeze_bytes: int | None = None
+    injector: str | None = None
+    hops: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer about one target."""
+
+    target: str
+    state: str
+    service: str | None = None
+    role: str | None = None
+    attempts: int = 0
+    failed: int = 0
+    methods: tuple[Named, ...] = ()
+    controls: tuple[Control, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    limits: tuple[str, ...] = ()
+    next: str | None = None
+    findings: tuple[Finding, ...] = ()  # all evidence about it, for and against
+    first: int | None = None  # time of its first attempt, ns since 1970
+    last: int | None = None
+    addresses: tuple[str, ...] = ()
+    is_control: bool = False  # shown because it served as control
+
+
+class Network(NamedTuple):
+    """What is to be said of the whole network before any service."""
+
+    state: str = "normal"
+    why: str = "some_foreign_traffic_works"  # code for a sentence
+    values: dict[str, Any] = {}
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What was not seen. Counts are of packets or flows; limits_reached are names from `analyzer.limits`."""
+
+    packets: int = 0
+    packets_bad: int = 0
+    bad: dict[str, int] = field(default_factory=dict)  # by `tables.Bad` name
+    links_unknown: dict[int, int] = field(default_factory=dict)  # link type -> frames
+    flows: int = 0
+    flows_midway: int = 0
+    gaps: int = 0  # ACKs of bytes that are not in the capture
+    snaplen_cut: int = 0
+    one_direction: int = 0
+    evicted: int = 0  # flows finished early for want of memory
+    duplicates: int = 0
+    mirrored: bool = False  # ordinary packets double too
+    fragments: int = 0
+    icmp_unmatched: int = 0
+    clock_steps: int = 0
+    offload: bool = False
+    proxied: bool = False
+    tunnelled: int = 0
+    kernel_drops: int | None = None
+    cut_at_byte: int | None = None
+    cut_why: str | None = None
+    limits_reached: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureInfo:
+    name: str
+    format: str | None = None
+    sha256: str | None = None  # of the file as given; null for streams
+    packets: int = 0
+    bytes: int = 0
+    start: int | None = None  # ns since 1970
+    end: int | None = None
+    vantage: str = "unknown"
+    comments: tuple[str, ...] = ()
+    capturer: str | None = None  # program, as the file names it
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One analysed capture. `error` is set instead of an exception when the capture was unusable."""
+
+    capture: CaptureInfo
+    verdicts: tuple[Verdict, ...] = ()  # worst first
+    network: Network = Network()
+    coverage: Coverage = field(default_factory=Coverage)
+    findings: tuple[Finding, ...] = ()
+    flow_table: Table | None = None
+    rules: dict[str, Rule] = field(default_factory=dict)
+    rules_version: str = ""
+    services_date: str = ""
+    service_names: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def flows(self):
+        """The flows table as a pandas DataFrame."""
+        return self.flow_table.to_pandas()
+
+    @property
+    def evidence(self):
+        """One row per rule firing, as a pandas DataFrame (columns: `tables.EVIDENCE`)."""
+
+        return findings_table(self.findings, self._targets()).to_pandas()
+
+    @property
+    def witnesses(self):
+        """Frames behind each evidence row, as a pandas DataFrame (columns: `tables.WITNESSES`)."""
+
+        return witnesses_table(self.findings).to_pandas()
+
+    def _targets(self) -> dict[int, str]:
+        return (
+            dict(zip(self.flow_table.flow.tolist(), self.flow_table.target.tolist(), strict=True))
+            if self.flow_table
+            else {}
+        )
