@@ -1,0 +1,56 @@
+"""The decoder's output: one column per header field, one entry per frame of a batch."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Packets(NamedTuple):
+    """Decoded columns of one batch; all int64 (-1: not there), except the addresses.
+
+    An ICMP error that quotes a TCP or UDP packet is entered under the quoted packet's addresses and ports, with
+    `icmp` set: it belongs to that conversation.
+    """
+
+    bad: np.ndarray  # tables.Bad bits
+    proto: np.ndarray  # 6, 17, or what else stood above IP; -1 when nothing was decoded
+    address: np.ndarray  # uint32[8 n]: source then destination, four words each; IPv4 as ::ffff:a.b.c.d
+    sport: np.ndarray
+    dport: np.ndarray
+    ttl: np.ndarray
+    ipid: np.ndarray
+    df: np.ndarray
+    ecn: np.ndarray
+    ip_len: np.ndarray  # bytes from the IP header on, on the wire
+    flags: np.ndarray  # TCP flags
+    seq: np.ndarray
+    ack: np.ndarray
+    win: np.ndarray
+    tsval: np.ndarray
+    tsecr: np.ndarray
+    mss: np.ndarray
+    wscale: np.ndarray
+    dsack: np.ndarray  # 1 when the first SACK block repeats acknowledged bytes (RFC 2883)
+    optlen: np.ndarray
+    at: np.ndarray  # where the payload begins in the block
+    payload: np.ndarray  # payload bytes on the wire, from the IP header
+    captured: np.ndarray  # payload bytes in the block
+    encap: np.ndarray  # tunnels passed on the way to this packet
+    icmp: np.ndarray  # type * 256 + code of an ICMP error (IPv6: + 65536)
+    near: np.ndarray  # for ICMP errors: 1 when the quoted packet's destination sent it
+
+    @classmethod
+    def allocate(cls, n: int) -> "Packets":
+        columns = {name: np.full(n, -1, np.int64) for name in cls._fields}
+        columns["address"] = np.zeros(8 * n, np.uint32)
+        return cls(**columns)
+
+
+def address_text(words) -> str:
+    """Four 32-bit words as people write the address."""
+    import ipaddress
+
+    a, b, c, d = (int(word) for word in words)
+    if (a, b, c) == (0, 0, 0xFFFF):
+        return f"{d >> 24}.{d >> 16 & 255}.{d >> 8 & 255}.{d & 255}"
+    return str(ipaddress.IPv6Address(a << 96 | b << 64 | c << 32 | d))
