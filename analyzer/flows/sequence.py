@@ -9,7 +9,7 @@ this point, or not lost at all. Copies are flagged and never dropped: some injec
 from analyzer.flows.arenas import (
     ACK_GAP, ACKED, CLIENT, CUT, DATA_SEGMENTS, FIN_TS, FIRST_DATA, HOLES, KNOWN, LAST_ACK, LAST_COPY_FRAME, LAST_COPY_TS, LAST_FLAGS, LAST_IPID,
     LAST_LEN, LAST_SEQ, LOST, MAX_HOLES, NEW_BYTES, NEXT, PROBE, PROBE_END, PROBE_TS, RESENT, RST_AT, RSTS, RTT, SIDE, SIDE_WIDTH, SYN_RTT,
-    SYN_SEQ, SYN_TS, SYNACK_TS, SYNACKS, SYNS, UNSEEN, WIDTH, ZERO_WINDOWS,
+    SYN_SEQ, SYN_TS, SYNACK_TS, SYNACKS, SYNS, UNSEEN, ZERO_WINDOWS,
 )  # fmt: skip
 from analyzer.kernels import kernel
 

@@ -1,0 +1,180 @@
+"""All that outlives a flow (`signature.Seen`): attempts, endpoints, DNS names and the series of bulky flows.
+
+Bounded, and ordered by flow or frame number, never by arrival or batch: the same packets split otherwise give the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer import limits
+from analyzer.flows.finished import FinishedFlows
+from analyzer.tables import ATTEMPTS, ENDPOINTS, NAMES, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table
+
+BULKY = 100_000  # bytes in one direction: below this no rate can be fitted (demand gate of the throttling research)
+_FROM_TEXT = {
+    "client": "client", "server": "server", "target": "target", "service": "service", "role": "role", "by": "identified_by",
+    "protocol": "protocol", "answer": "answer", "ja4": "ja4",
+}  # fmt: skip
+
+
+class Interned:
+    """Texts and their numbers. Past the cap, new texts are null and the cap is reported."""
+
+    def __init__(self):
+        self._texts: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self.full = False
+
+    def number(self, text: str | None) -> int:
+        if text is None:
+            return -1
+        known = self._numbers.get(text)
+        if known is not None:
+            return known
+        if len(self._texts) >= limits.MAX_STRINGS:
+            self.full = True
+            return -1
+        self._numbers[text] = len(self._texts)
+        self._texts.append(text)
+        return len(self._texts) - 1
+
+    def find(self, text: str) -> int:
+        return self._numbers.get(text, -1)
+
+    def text(self, number: int) -> str | None:
+        return self._texts[number] if number >= 0 else None
+
+
+class SeenStore:
+    """What finished flows leave behind. Snapshots of open flows replace what earlier snapshots said."""
+
+    def __init__(self, interned: Interned | None = None):
+        self.strings = interned or Interned()
+        self._attempts: list[Table] = []
+        self._endpoints: list[Table] = []
+        self._series: dict[int, list[Table]] = {}
+        self._series_left = limits.MAX_SERIES
+        self._names: list[dict] = []
+        self.start = self.end = 0
+        self.limits_reached: set[str] = set()
+
+    # -- what signatures and the verdict read -----------------------------------------------------------------
+    @property
+    def attempts(self) -> Table:
+        self._attempts = [_merge_parts(Table.concat(ATTEMPTS, self._attempts).sort("flow", "start"))]
+        return self._attempts[0]
+
+    @property
+    def endpoints(self) -> Table:
+        self._endpoints = [Table.concat(ENDPOINTS, self._endpoints).sort("server", "flow")]
+        return self._endpoints[0]
+
+    @property
+    def names(self) -> Table:
+        return Table.of(NAMES, sorted(self._names, key=lambda row: row["frame"]))
+
+    def text(self, number: int) -> str | None:
+        return self.strings.text(int(number))
+
+    def number(self, text: str) -> int:
+        return self.strings.find(text)
+
+    def bulky(self) -> list[int]:
+        return sorted(self._series)
+
+    def series(self, flow: int) -> Table:
+        return Table.concat(SERIES, self._series[flow])
+
+    # -- what the engine writes -------------------------------------------------------------------------------
+    def add_name(self, row: dict) -> None:
+        if len(self._names) < limits.MAX_NAMES:
+            self._names.append(row)
+        else:
+            self.limits_reached.add("names")
+
+    def add(self, done: FinishedFlows) -> None:
+        flows = done.flows
+        number = self.strings.number
+        columns = {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in flows.columns and c.dtype != "i4"}
+        columns |= {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in ("cut", "syns", "synacks", "rsts_up", "rsts_down")}
+        columns["frame"] = flows.first_frame
+        columns["port"] = flows.server_port
+        columns["client_port"] = flows.client_port
+        for name, source in _FROM_TEXT.items():
+            columns[name] = np.fromiter(map(number, flows.columns[source]), np.int32, len(flows))
+        named = zip(flows.sni, flows.host, flows.dns_name, strict=True)
+        columns["name"] = np.fromiter((number(sni or host or dns) for sni, host, dns in named), np.int32, len(flows))
+        self._attempts.append(Table(ATTEMPTS, columns))
+        self._endpoints.append(self._baselines(done, columns["server"]))
+        for i in np.flatnonzero((flows.bytes_up >= BULKY) | (flows.bytes_down >= BULKY)).tolist():
+            series = done.series(i)
+            if len(series) > self._series_left:
+                self.limits_reached.add("series")
+                continue
+            self._series_left -= len(series)
+            self._series.setdefault(int(flows.flow[i]), []).append(series)
+
+    def fork(self) -> SeenStore:
+        """A copy to which snapshots of open flows can be added and thrown away."""
+        copy = SeenStore(self.strings)
+        copy._attempts, copy._endpoints = list(self._attempts), list(self._endpoints)
+        copy._series = {flow: list(parts) for flow, parts in self._series.items()}
+        copy._series_left, copy._names = self._series_left, self._names
+        copy.start, copy.end, copy.limits_reached = self.start, self.end, set(self.limits_reached)
+        return copy
+
+    def _baselines(self, done: FinishedFlows, server: np.ndarray) -> Table:
+        """Per flow, what its server's ordinary packets look like: the measure that a forged reset is held to."""
+        flows, p = done.flows, done.packets
+        which = np.repeat(np.arange(len(flows)), np.diff(done.row_start))
+        down = ~p.up & (p.icmp < 0) & (p.tcp_flags >= 0)
+        plain = down & (p.tcp_flags & (TCP_SYN | TCP_RST) == 0)
+        synack = down & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK)
+        n = len(flows)
+        low, high = np.full(n, 999), np.full(n, -1)
+        np.minimum.at(low, which[plain], p.ttl[plain])
+        np.maximum.at(high, which[plain], p.ttl[plain])
+        ordinary = np.bincount(which[plain], minlength=n)
+        frame, frame_synack, ttl_synack = np.full(n, -1), np.full(n, -1), np.full(n, -1)
+        frame[which[plain]] = p.frame[plain]
+        frame_synack[which[synack]] = p.frame[synack]
+        ttl_synack[which[synack]] = p.ttl[synack]
+        by_data = (flows.data_rtt >= 0) & ((flows.syn_rtt < 0) | (flows.data_rtt <= flows.syn_rtt))
+        table = Table(
+            ENDPOINTS,
+            {
+                "server": server,
+                "proto": flows.proto,
+                "flow": flows.flow,
+                "rtt": np.where(by_data, flows.data_rtt, flows.syn_rtt),
+                "rtt_from_data": by_data,
+                "ttl_low": np.where(ordinary > 0, low, -1).astype(np.int16),
+                "ttl_high": high.astype(np.int16),
+                "ttl_synack": ttl_synack.astype(np.int16),
+                "ordinary": ordinary.astype(np.int32),
+                "frame": frame,
+                "frame_synack": frame_synack,
+            },
+        )
+        honest = flows.cut & Cut.PROXIED == 0
+        return table[honest & ((table.rtt >= 0) | (ordinary > 0) | (ttl_synack >= 0))]
+
+
+def _merge_parts(attempts: Table) -> Table:
+    """One row a flow: what a flow's later parts (and snapshots) add to its first."""
+    if len(attempts) < 2 or not (np.diff(attempts.flow) == 0).any():
+        return attempts
+    first = np.concatenate(([True], np.diff(attempts.flow) != 0))
+    group = np.cumsum(first) - 1
+    heads, last = np.flatnonzero(first), np.concatenate((np.flatnonzero(first)[1:] - 1, [len(attempts) - 1]))
+    columns = {name: values[heads].copy() for name, values in attempts.columns.items()}
+    sums = ("bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down", "resent_up", "resent_down", "lost_up", "lost_down")
+    for name in (*sums, "syns", "synacks", "rsts_up", "rsts_down"):
+        columns[name] = np.bincount(group, attempts.columns[name]).astype(columns[name].dtype)
+    for name in ("end", "last_frame", "ended_by", "unacked_up", "unacked_down", "final"):
+        columns[name] = attempts.columns[name][last]
+    for name in ("last_up", "last_down", "stage", "cut"):
+        combine = np.bitwise_or if name == "cut" else np.maximum
+        combine.at(columns[name], group, attempts.columns[name])
+    return Table(ATTEMPTS, columns)

@@ -1,0 +1,233 @@
+"""The numeric half of the flows table: who was the client, how far it came, what ended it, from where it was captured.
+
+Vectorised over a batch; the columns are declared in `analyzer.tables`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.decode.packets import address_text
+from analyzer.flows import arenas as a
+from analyzer.flows.finished import FinishedFlows
+from analyzer.tables import FLOWS, TCP_ACK, TCP_RST, TCP_SYN, Cut, End, Kind, Stage, Table, Vantage
+
+TCP = 6
+LONG_ANSWER = 1 << 16  # bytes: whoever got this much was served, in one exchange or in many
+ALIVE_WITHIN = 2_000_000_000  # ns before the capture's end: too close to call anything silence
+FAR, NEAR = 0.2, 1_000_000  # one handshake gap under a fifth of the other, and the other over 1 ms, tells the vantage
+INITIAL_TTLS = (64, 128, 255)  # what hosts send; seen undiminished, the sender is this machine or its neighbour
+ZDTUN_ISN = 0x77EB77EB  # constant of the userland TCP stack behind root-less phone captures, since 2018
+
+
+def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
+    """tables.FLOWS of a batch, its text columns empty. `clock` is the packet time at which the batch was closed."""
+    state, client, n = batch.state, batch.client, len(batch)
+    up = _side(state, client)
+    down = _side(state, 1 - client)
+    tcp = state[:, a.PROTO] == TCP
+    facts = _rows_facts(batch)
+    answerable = ~_to_many(batch, client)
+    stage = np.where(answerable, _stage(state, up, down, tcp, facts), Stage.NONE).astype(np.int8)
+    unacked_up, unacked_down = _unacked(up, down), _unacked(down, up)
+    cut = _cut(state, up, down, tcp, facts, clock)
+    text = np.full(n, None, object)
+    names = _addresses(batch)
+    port_a, port_b = state[:, a.PORT_A], state[:, a.PORT_B]
+    columns = {column.name: text for column in FLOWS if column.dtype == "O"}
+    columns |= {
+        "flow": state[:, a.ID],
+        "part": state[:, a.PART].astype(np.int32),
+        "proto": state[:, a.PROTO].astype(np.int16),
+        "stream": state[:, a.STREAM],
+        "client": names[np.arange(n), client],
+        "server": names[np.arange(n), 1 - client],
+        "client_port": np.where(client == 0, port_a, port_b).astype(np.int32),
+        "server_port": np.where(client == 0, port_b, port_a).astype(np.int32),
+        "start": state[:, a.FIRST_TS],
+        "end": state[:, a.LAST_TS],
+        "first_frame": state[:, a.FIRST_FRAME],
+        "last_frame": state[:, a.LAST_FRAME],
+        "stage": stage,
+        "ended_by": np.where(answerable, _end(state, up, down, tcp, stage, unacked_up, facts), End.OPEN).astype(np.int8),
+        "packets_up": up[:, a.COUNT],
+        "packets_down": down[:, a.COUNT],
+        "bytes_up": up[:, a.BYTES],
+        "bytes_down": down[:, a.BYTES],
+        "ip_bytes_up": up[:, a.IP_BYTES],
+        "ip_bytes_down": down[:, a.IP_BYTES],
+        "new_up": up[:, a.NEW_BYTES],
+        "new_down": down[:, a.NEW_BYTES],
+        "resent_up": up[:, a.RESENT],
+        "resent_down": down[:, a.RESENT],
+        "lost_up": _lost(up),
+        "lost_down": _lost(down),
+        "unacked_up": np.where(tcp, unacked_up, -1),
+        "unacked_down": np.where(tcp, unacked_down, -1),
+        "syns": state[:, a.SYNS].astype(np.int32),
+        "synacks": state[:, a.SYNACKS].astype(np.int32),
+        "rsts_up": up[:, a.RSTS].astype(np.int32),
+        "rsts_down": down[:, a.RSTS].astype(np.int32),
+        "fin_up": up[:, a.FIN_TS],
+        "fin_down": down[:, a.FIN_TS],
+        "rst_at": state[:, a.RST_AT],
+        "first_up_data": up[:, a.FIRST_DATA],
+        "first_down_data": down[:, a.FIRST_DATA],
+        "last_up": up[:, a.SIDE_LAST],
+        "last_down": down[:, a.SIDE_LAST],
+        "syn_rtt": state[:, a.SYN_RTT],
+        "ack_gap": state[:, a.ACK_GAP],
+        "data_rtt": up[:, a.RTT],
+        "data_rtt_down": down[:, a.RTT],
+        "zero_windows": state[:, a.ZERO_WINDOWS].astype(np.int32),
+        "vantage": _vantage(state, facts),
+        "cut": cut,
+        "iface": state[:, a.IFACE].astype(np.int16),
+        "final": np.full(n, final),
+    }
+    return Table(FLOWS, columns)
+
+
+def _side(state: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The columns of one direction, by flow."""
+    both = state[:, a.SIDE : a.SIDE + 2 * a.SIDE_WIDTH].reshape(len(state), 2, a.SIDE_WIDTH)
+    return both[np.arange(len(state)), which]
+
+
+def _addresses(batch: FinishedFlows) -> np.ndarray:
+    words = batch.arenas.address.reshape(-1, 8)[batch.slots]
+    distinct, where = np.unique(words.reshape(-1, 4), axis=0, return_inverse=True)
+    texts = np.array([address_text(row) for row in distinct.tolist()] or [""], object)
+    return texts[where.reshape(-1, 2)]
+
+
+def _to_many(batch: FinishedFlows, client: np.ndarray) -> np.ndarray:
+    """Sent to multicast or to everybody: nobody in particular is expected to answer."""
+    words = batch.arenas.address.reshape(-1, 2, 4)[batch.slots, 1 - client]
+    four = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF) & (words[:, 3] >= 0xE0000000)
+    return four | (words[:, 0] >> 24 == 0xFF)
+
+
+def _lost(side: np.ndarray) -> np.ndarray:
+    """Holes filled late, and those still open."""
+    times = side[:, a.HOLES + 2 : a.HOLES + 3 * a.MAX_HOLES : 3]
+    return side[:, a.LOST] + (times != 0).sum(axis=1)
+
+
+def _unacked(sender: np.ndarray, receiver: np.ndarray) -> np.ndarray:
+    """Payload bytes of one side that the other never acknowledged."""
+    behind = ((sender[:, a.NEXT] - receiver[:, a.ACKED] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    behind = behind - (sender[:, a.FIN_TS] >= 0)
+    whole = np.where(receiver[:, a.ACKED] < 0, sender[:, a.NEW_BYTES], np.minimum(behind, sender[:, a.NEW_BYTES]))
+    return np.where(sender[:, a.KNOWN] == 1, np.maximum(whole, 0), 0)
+
+
+class _Facts:
+    """What only the kept packets tell, per flow."""
+
+    def __init__(self, n: int):
+        self.served = np.zeros(n, bool)
+        self.first_reset_down = np.zeros(n, bool)
+        self.proxied = np.zeros(n, bool)
+        self.up_initial_ttl = np.zeros(n, bool)
+        self.down_initial_ttl = np.zeros(n, bool)
+
+
+def _rows_facts(batch: FinishedFlows) -> _Facts:
+    facts = _Facts(len(batch))
+    p = batch.packets
+    if not len(p):
+        return facts
+    which = np.repeat(np.arange(len(batch)), np.diff(batch.row_start))
+    own = p.icmp < 0
+    data = own & (p.payload_len > 0) & ((p.kind == Kind.NEW) | (p.tcp_flags < 0))
+    never = np.iinfo(np.int64).max
+
+    def earliest(mask):
+        first = np.full(len(batch), never)
+        np.minimum.at(first, which[mask], p.ts[mask])
+        return first
+
+    answered = earliest(data & ~p.up)
+    again = earliest(data & p.up & (p.ts > answered[which]))
+    facts.served = earliest(data & ~p.up & (p.ts > again[which])) < never
+    reset = own & (p.tcp_flags >= 0) & (p.tcp_flags & TCP_RST != 0)
+    facts.first_reset_down = earliest(reset & ~p.up) < earliest(reset & p.up)
+    synack = own & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK) & (p.tcp_flags >= 0)
+    facts.proxied[which[synack & (p.seq == ZDTUN_ISN)]] = True
+    initial = np.isin(p.ttl, INITIAL_TTLS) & own & ~reset
+    facts.up_initial_ttl[which[initial & p.up]] = True
+    facts.down_initial_ttl[which[initial & ~p.up]] = True
+    return facts
+
+
+def _stage(state, up, down, tcp, facts) -> np.ndarray:
+    asked, answered = up[:, a.FIRST_DATA] >= 0, down[:, a.FIRST_DATA] >= 0
+    shaken = state[:, a.SYNACKS] > 0
+    accepted = shaken & (state[:, a.ACK_GAP] >= 0)
+    stage = np.select(
+        [
+            answered & (facts.served | (down[:, a.NEW_BYTES] >= LONG_ANSWER)),
+            answered,
+            asked,
+            accepted,
+            shaken,
+            tcp & (state[:, a.SYNS] > 0),
+        ],
+        [Stage.SERVED, Stage.ANSWERED, Stage.ASKED, Stage.OPEN, Stage.SYNACK, Stage.SYN],
+        Stage.NONE,
+    )
+    return stage
+
+
+def _end(state, up, down, tcp, stage, unacked_up, facts) -> np.ndarray:
+    reset, fin_up, fin_down = state[:, a.RST_AT], up[:, a.FIN_TS], down[:, a.FIN_TS]
+    closed = (fin_up >= 0) & (fin_down >= 0) & ((reset < 0) | (np.maximum(fin_up, fin_down) < reset))
+    icmp = state[:, a.ICMP_AT]
+    last_word = up[:, a.SIDE_LAST] > down[:, a.SIDE_LAST]
+    unheard = tcp & last_word & (unacked_up > 0) & (up[:, a.RESENT] > 0)
+    unheard |= tcp & (stage == Stage.SYN) & (state[:, a.SYNS] > 1)
+    unheard |= ~tcp & (up[:, a.COUNT] > 1) & (down[:, a.COUNT] == 0)
+    end = np.select(
+        [
+            closed,
+            (reset >= 0) & facts.first_reset_down,
+            reset >= 0,
+            (icmp >= 0) & (down[:, a.SIDE_LAST] < icmp),
+            unheard,
+            (fin_up >= 0) | (fin_down >= 0),
+        ],
+        [End.FIN, End.RST_DOWN, End.RST_UP, End.ICMP, End.SILENCE, End.FIN],
+        End.OPEN,
+    )
+    return end
+
+
+def _cut(state, up, down, tcp, facts, clock) -> np.ndarray:
+    cut = state[:, a.CUT].astype(np.int32)
+    midway = tcp & (state[:, a.SYNS] == 0) & (state[:, a.SYNACKS] == 0)
+    # One side's packets acknowledge something (they are not all SYNs), yet of the other there is none.
+    lonely = tcp & (
+        ((down[:, a.COUNT] == 0) & (up[:, a.COUNT] - up[:, a.RSTS] > state[:, a.SYNS])) | ((up[:, a.COUNT] == 0) & (down[:, a.COUNT] > 0))
+    )
+    cut |= np.where(midway, int(Cut.MIDWAY), 0)
+    cut |= np.where(lonely, int(Cut.ONE_DIRECTION), 0)
+    cut |= np.where(facts.proxied, int(Cut.PROXIED), 0)
+    cut |= np.where(clock - state[:, a.LAST_TS] < ALIVE_WITHIN, int(Cut.CAPTURE_END), 0)
+    return cut.astype(np.int32)
+
+
+def _vantage(state, facts) -> np.ndarray:
+    to_server, to_client = state[:, a.SYN_RTT], state[:, a.ACK_GAP]
+    known = (to_server >= 0) & (to_client >= 0) & (np.maximum(to_server, to_client) > NEAR)
+    return np.select(
+        [
+            known & (to_client < FAR * to_server),
+            known & (to_server < FAR * to_client),
+            known,
+            facts.up_initial_ttl & ~facts.down_initial_ttl,
+            facts.down_initial_ttl & ~facts.up_initial_ttl,
+        ],
+        [Vantage.CLIENT, Vantage.SERVER, Vantage.MIDDLE, Vantage.CLIENT, Vantage.SERVER],
+        Vantage.UNKNOWN,
+    ).astype(np.int8)
