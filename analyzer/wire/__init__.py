@@ -1,1 +1,22 @@
+"""Bytes to values, pure: no reading of files, no clock, nothing of the analyzer behind it.
 
+What comes from the wire is hostile and often cut, so three answers are kept apart everywhere: a value; `NOT_YET`,
+when more bytes could still make one; `NEVER`, when no bytes can. "The hello was not all captured" and "this is no
+TLS" lead to different sentences in a report. No parser raises on any bytes, and each one is linear in its input.
+"""
+
+from enum import Enum
+
+
+class Parse(Enum):
+    """Why there is no value. Both are false, so `if hello:` reads as it should."""
+
+    NOT_YET = "not yet"
+    NEVER = "never"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NOT_YET = Parse.NOT_YET
+NEVER = Parse.NEVER

@@ -1,0 +1,202 @@
+"""QUIC Initials, opened: the ClientHello of HTTP/3, as a middlebox on the path can read it.
+
+An Initial is encrypted under keys that follow from the Destination Connection ID of the client's first one (RFC 9001
+§5.2), so anybody who saw that packet can open both sides' Initials. Clients spread the hello over several frames and,
+since post-quantum key shares, over two datagrams, in any order; so CRYPTO bytes are collected by offset first.
+
+`InitialReader` is fed the first datagrams of a flow. A datagram that cannot be opened decides nothing (0-RTT may come
+first, and some clients send a decoy to confuse middleboxes): only the bounds below end the search.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+
+from analyzer.wire import NEVER, NOT_YET, Parse
+from analyzer.wire.client_hello import ClientHello, parse_handshake
+from analyzer.wire.quic_frames import Close, Frames, parse_frames
+from analyzer.wire.quic_packets import LongPacket, PacketType, parse_datagram
+
+MAX_DATAGRAMS = 8  # tried in each direction: two carry the largest hello seen, the rest are its retransmissions
+MAX_CRYPTO = 1 << 16  # bytes of CRYPTO stream kept; a post-quantum hello is some 2 kB
+
+_V1, _V2 = 0x00000001, 0x6B3343CF
+_SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")  # RFC 9001 §5.2
+_SALT_V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")  # RFC 9369 §3.3.1
+_SALT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")  # draft-ietf-quic-tls-29 §5.2
+_SALT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")  # draft-ietf-quic-tls-23 §5.2
+_DRAFT = 0xFF000000  # drafts still stand in captures of 2019 to 2021
+_SALTS = (
+    {_V1: _SALT_V1, _V2: _SALT_V2, _DRAFT + 33: _SALT_V1, _DRAFT + 34: _SALT_V1}
+    | {_DRAFT + n: _SALT_29 for n in range(29, 33)}
+    | {_DRAFT + n: _SALT_23 for n in range(23, 29)}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Packet protection of one direction's Initials: AEAD_AES_128_GCM always (RFC 9001 §5.2)."""
+
+    key: bytes
+    iv: bytes
+    hp: bytes
+
+
+def initial_keys(version: int, dcid: bytes, up: bool) -> Keys | None:
+    """Keys from the client's first Destination Connection ID; None for a version that is not known."""
+    salt = _SALTS.get(version)
+    if salt is None:
+        return None
+    side = _expand(hmac.digest(salt, dcid, "sha256"), b"client in" if up else b"server in", 32)
+    prefix = b"quicv2 " if version == _V2 else b"quic "
+    return Keys(
+        _expand(side, prefix + b"key", 16), _expand(side, prefix + b"iv", 12), _expand(side, prefix + b"hp", 16)
+    )
+
+
+def open_initial(packet: LongPacket, keys: Keys) -> bytes | None:
+    """The frames inside an Initial (RFC 9001 §5.3, §5.4); None when it was not sealed under these keys."""
+    # Imported here: it costs some 20 ms, and a capture without QUIC needs none of it.
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    data, start = packet.data, packet.number_at
+    sample = data[start + 4 : start + 20]
+    if len(sample) < 16:
+        return None
+    mask = Cipher(algorithms.AES(keys.hp), modes.ECB()).encryptor().update(sample)  # noqa: S305 - RFC 9001 §5.4.3
+    first = data[0] ^ mask[0] & 0x0F
+    size = (first & 3) + 1
+    number = bytes(a ^ b for a, b in zip(data[start : start + size], mask[1:], strict=False))
+    header = bytes((first,)) + data[1:start] + number
+    nonce = int.from_bytes(keys.iv, "big") ^ int.from_bytes(number, "big")  # Initials are few: no number is truncated
+    try:
+        return AESGCM(keys.key).decrypt(nonce.to_bytes(12, "big"), data[start + size :], header)
+    except InvalidTag:
+        return None
+
+
+def looks_like_initial(datagram: bytes) -> bool:
+    """Whether a datagram begins with an Initial of a version that can be opened."""
+    packet = next(iter(parse_datagram(datagram)), None)
+    return packet is not None and packet.type is PacketType.INITIAL and packet.version in _SALTS
+
+
+class InitialReader:
+    """What the first datagrams of one flow show. All it keeps is bounded by the constants above."""
+
+    __slots__ = (
+        "_crypto", "_dcid", "_keys", "_tried", "close", "hello", "retry", "server_initial", "version",
+        "version_negotiation",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.version: int | None = None  # of the client's first Initial that opened
+        self.hello: ClientHello | Parse = NOT_YET
+        self.server_initial = False  # a server's Initial came, and opened if the client's was seen
+        self.retry = False
+        self.version_negotiation: tuple[int, ...] | None = None  # what the server speaks
+        self.close: Close | None = None  # the first CONNECTION_CLOSE that could be read
+        self._dcid: bytes | None = None
+        self._keys: dict[bool, Keys] = {}
+        self._crypto = _Crypto()
+        self._tried = {True: 0, False: 0}
+
+    @property
+    def dcid(self) -> bytes | None:
+        """The Destination Connection ID that the keys follow from."""
+        return self._dcid
+
+    def feed(self, datagram: bytes, up: bool) -> ClientHello | Parse:
+        """Take a datagram and say how the hello stands."""
+        if self._tried[up] < MAX_DATAGRAMS:
+            self._tried[up] += 1
+            for packet in parse_datagram(datagram):
+                self._take(packet, up)
+            if self.hello is NOT_YET and self._tried[True] == MAX_DATAGRAMS:
+                self.hello = NEVER
+        return self.hello
+
+    def _take(self, packet: LongPacket, up: bool) -> None:
+        if packet.type is PacketType.VERSION_NEGOTIATION:
+            if not up:
+                self.version_negotiation = packet.versions
+        elif packet.type is PacketType.RETRY:
+            self.retry = self.retry or not up
+        elif packet.type is PacketType.INITIAL:
+            if up:
+                self._client_initial(packet)
+            else:
+                self._server_initial(packet)
+
+    def _client_initial(self, packet: LongPacket) -> None:
+        """Open with the keys in use, else with the packet's own: after a Retry, or on a new connection, they change."""
+        opened = open_initial(packet, self._keys[True]) if self._keys else None
+        if opened is None:
+            keys = initial_keys(packet.version, packet.dcid, up=True)
+            opened = open_initial(packet, keys) if keys else None
+            server = initial_keys(packet.version, packet.dcid, up=False)
+            if opened is None or keys is None or server is None:
+                return
+            self._keys = {True: keys, False: server}
+            self._crypto = _Crypto()
+            if self.hello is NOT_YET:
+                self.version, self._dcid = packet.version, packet.dcid
+        frames = parse_frames(opened)
+        self._note_close(frames, up=True)
+        if self.hello is NOT_YET and self._crypto.add(frames):
+            self.hello = parse_handshake(self._crypto.start, quic=True)
+        if self.hello is NOT_YET and self._crypto.full:
+            self.hello = NEVER
+
+    def _server_initial(self, packet: LongPacket) -> None:
+        if not self._keys:
+            self.server_initial = self.server_initial or packet.version in _SALTS
+            return
+        opened = open_initial(packet, self._keys[False])
+        if opened is not None:
+            self.server_initial = True
+            self._note_close(parse_frames(opened), up=False)
+
+    def _note_close(self, frames: Frames, up: bool) -> None:
+        if frames.close and self.close is None:
+            self.close = replace(frames.close, up=up)
+
+
+class _Crypto:
+    """A CRYPTO stream put together from frames in any order; the first copy of a byte wins."""
+
+    __slots__ = ("_held", "_waiting", "full", "start")
+
+    def __init__(self) -> None:
+        self.start = b""  # without a gap from offset 0
+        self.full = False  # more was sent than is ever kept
+        self._waiting: list[tuple[int, bytes]] = []
+        self._held = 0
+
+    def add(self, frames: Frames) -> bool:
+        """Take a packet's frames; true when the start grew."""
+        for offset, data in frames.crypto:
+            if offset + len(data) > MAX_CRYPTO or self._held + len(data) > MAX_CRYPTO:
+                self.full = True
+                continue
+            self._held += len(data)
+            self._waiting.append((offset, data))
+        self._waiting.sort(key=lambda piece: piece[0])
+        grown, beyond = bytearray(self.start), []
+        for offset, data in self._waiting:
+            if offset > len(grown):
+                beyond.append((offset, data))
+            else:
+                grown += data[len(grown) - offset :]
+        grew = len(grown) > len(self.start)
+        self.start, self._waiting = bytes(grown), beyond
+        self._held = len(grown) + sum(len(data) for _, data in beyond)
+        return grew
+
+
+def _expand(secret: bytes, label: bytes, size: int) -> bytes:
+    """HKDF-Expand-Label (RFC 8446 §7.1) of at most one SHA-256 block."""
+    label = b"tls13 " + label
+    info = size.to_bytes(2, "big") + bytes((len(label),)) + label + b"\0\1"
+    return hmac.digest(secret, info, "sha256")[:size]
