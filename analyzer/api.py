@@ -1,0 +1,111 @@
+"""The public door: open a capture, analyse it. What notebooks and the command line call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import BinaryIO
+
+from analyzer.engine import Analysis, unusable
+from analyzer.result import CaptureInfo, Result
+from analyzer.signature import Loaded
+from analyzer.sources import Source, open_source
+
+__all__ = ["Result", "analyze", "demo_capture", "open_capture", "unusable"]
+
+Where = str | os.PathLike | BinaryIO | bytes
+
+
+def demo_capture() -> Path:
+    """The bundled example: a messenger's web front cut by forged resets, with controls in the same file."""
+    with as_file(files("analyzer") / "data" / "demo.pcap") as path:
+        return path
+
+
+def open_capture(where: Where | None = None, *, name: str | None = None) -> Source:
+    """Open a capture for reading; without an argument, the bundled example.
+
+    Parameters
+    ----------
+    where : path, "-" (standard input), binary file object, or bytes
+    name : str, optional
+        What to call it in results; the file's name by default.
+
+    Raises
+    ------
+    CaptureError
+        It is missing, unreadable, or not a capture.
+    """
+    return open_source(demo_capture() if where is None else where, name=name)
+
+
+def analyze(
+    where: Where | Source | None,
+    loaded: Loaded,
+    *,
+    name: str | None = None,
+    target: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """Analyse one capture.
+
+    Parameters
+    ----------
+    where : path, "-", file object, bytes, an opened `Source`, or None for the bundled example
+    loaded : Loaded
+        `signatures.load()`.
+    name : str, optional
+        What to call the capture.
+    target : str, optional
+        Only verdicts about this service or name.
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Result
+        Verdicts worst first, the findings behind them, flows, and what the capture did not show.
+
+    Raises
+    ------
+    CaptureError
+        The capture cannot be used at all. Damage further on is no error: it is in `Result.coverage`.
+    """
+    source = where if isinstance(where, Source) else open_capture(where, name=name)
+    with source:
+        analysis = Analysis(loaded)
+        for frames in source.blocks():
+            analysis.feed(frames)
+            if progress is not None:
+                progress(source.info.bytes_read)
+        result = analysis.finish(capture_info(source))
+    result.coverage.cut_at_byte, result.coverage.cut_why = source.info.cut_at_byte, source.info.cut_why
+    result.coverage.kernel_drops = source.info.kernel_drops
+    return only(result, target) if target else result
+
+
+def capture_info(source: Source) -> CaptureInfo:
+    """What the file says of itself."""
+    info = source.info
+    return CaptureInfo(
+        name=info.name,
+        format=info.format,
+        sha256=info.sha256,
+        bytes=info.bytes_read,
+        comments=tuple(info.comments),
+        capturer=info.application,
+    )
+
+
+def only(result: Result, target: str) -> Result:
+    """The result with only the verdicts about one service id, service role or name."""
+    wanted = target.lower()
+    keep = tuple(
+        v
+        for v in result.verdicts
+        if wanted in (v.target.lower(), v.service, f"{v.service}/{v.role}") or v.target.lower().endswith("." + wanted)
+    )
+    return replace(result, verdicts=keep)

@@ -1,0 +1,171 @@
+"""The loop that connects the rooms: frames in, findings and verdicts out.
+
+Offline, live and batch are this one loop; live only asks for an answer before the end. The answer to a prefix of the
+packets never depends on how they were split into blocks or how often it was asked for: findings about one flow are
+keyed by (rule, subject) and the later one stands, `across` replaces its last answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analyzer import kernels, limits
+from analyzer.decode import Frames
+from analyzer.flows import arenas as a
+from analyzer.flows.dns_watch import DnsWatch
+from analyzer.flows.finished import FinishedFlows
+from analyzer.flows.identify import Identifier
+from analyzer.flows.seen import SeenStore
+from analyzer.flows.tracker import Tracker
+from analyzer.result import CaptureInfo, Coverage, Network, Result
+from analyzer.signature import Finding, Loaded, Rule
+from analyzer.tables import FLOWS, Bad, Cut, Table, Vantage
+from analyzer.verdict import judge
+
+_MIRRORED = 0.2  # share of ordinary packets that are copies, from which on copies are the capture's and not an injector's
+
+
+class Analysis:
+    """One capture on its way through the house.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        Signatures and knowledge, as `signatures.load()` gives them.
+    keep_flows : bool
+        Keep the flows table of the whole capture for `Result.flow_table`.
+    """
+
+    def __init__(self, loaded: Loaded, *, keep_flows: bool = True):
+        self.loaded = loaded
+        self.rules: dict[str, Rule] = {rule.id: rule for module in loaded.signatures for rule in module.RULES}
+        self.tracker = Tracker()
+        self.seen = SeenStore()
+        self.dns = DnsWatch(self.seen)
+        self.identifier = Identifier(loaded.knowledge, self.dns)
+        self.keep_flows = keep_flows
+        self._flows: list[Table] = []
+        self._findings: dict[tuple[str, str], Finding] = {}
+        self._full = False
+        self._cut_flows: dict[Cut, int] = dict.fromkeys(Cut, 0)
+        self._bytes = 0
+        self._vantage: dict[int, int] = {}
+
+    def feed(self, frames: Frames) -> None:
+        """Take a block of frames. Once a capture proves big, kernels run compiled from there on."""
+        self._bytes += len(frames.data)
+        if self._bytes > limits.INTERPRETED_BYTES:
+            kernels.compiled()
+        for done in self.tracker.feed(frames, self.dns.look):
+            self._take(done, self.seen, self._findings, self._flows)
+
+    def snapshot(self, capture: CaptureInfo) -> Result:
+        """The answer so far, open flows included as they stand. Changes nothing."""
+        seen, findings, flows = self.seen.fork(), dict(self._findings), list(self._flows)
+        before = dict(self._cut_flows), dict(self._vantage)
+        for open_flows in self.tracker.snapshot():
+            self._take(open_flows, seen, findings, flows)
+        result = self._answer(capture, seen, findings, flows)
+        self._cut_flows, self._vantage = before
+        return result
+
+    def finish(self, capture: CaptureInfo) -> Result:
+        """The answer at the end of the capture."""
+        for done in self.tracker.close():
+            self._take(done, self.seen, self._findings, self._flows)
+        return self._answer(capture, self.seen, self._findings, self._flows)
+
+    def _take(self, done: FinishedFlows, seen: SeenStore, findings: dict, flows: list[Table]) -> None:
+        self.identifier.identify(done)
+        seen.add(done)
+        for cut in Cut:
+            self._cut_flows[cut] += int((done.flows.cut & cut != 0).sum())
+        for vantage in done.flows.vantage.tolist():
+            self._vantage[vantage] = self._vantage.get(vantage, 0) + 1
+        if self.keep_flows:
+            flows.append(done.flows)
+        for module in self.loaded.signatures:
+            mask = module.WANTS.flows(done.flows)
+            if mask.any():
+                self._enter(module.detect(done.take(mask), self.loaded.knowledge), findings)
+
+    def _enter(self, new: Iterable[Finding], findings: dict) -> None:
+        for finding in new:
+            if len(findings) >= limits.MAX_FINDINGS:
+                self._full = True
+                return
+            findings[finding.rule.id, finding.subject] = finding
+
+    def _answer(self, capture: CaptureInfo, seen: SeenStore, findings: dict, flows: list[Table]) -> Result:
+        seen.start, seen.end = self.tracker.start, self.tracker.clock
+        everything = dict(findings)
+        for module in self.loaded.signatures:
+            if hasattr(module, "across"):
+                self._enter(module.across(seen, self.loaded.knowledge), everything)
+        ordered = sorted(everything.values(), key=lambda finding: (finding.ts, finding.rule.id, finding.subject))
+        coverage = self._coverage(seen)
+        verdicts, network = judge(seen, ordered, coverage, self.loaded.knowledge, self.rules)
+        table = Table.concat(FLOWS, flows).sort("flow", "part") if self.keep_flows else None
+        services = {v.service: self.loaded.knowledge.service_name(v.service) for v in verdicts if v.service}
+        return Result(
+            capture=self._info(capture),
+            verdicts=verdicts,
+            network=network,
+            coverage=coverage,
+            findings=tuple(ordered),
+            flow_table=table,
+            rules=self.rules,
+            rules_version=self.loaded.version,
+            services_date=self.loaded.date,
+            service_names=services,
+        )
+
+    def _info(self, capture: CaptureInfo) -> CaptureInfo:
+        known = {v: n for v, n in self._vantage.items() if v != Vantage.UNKNOWN}
+        vantage = Vantage(max(known, key=lambda v: (known[v], -v))).name.lower() if known else "unknown"
+        some = self.tracker.frames > 0
+        return CaptureInfo(
+            name=capture.name,
+            format=capture.format,
+            sha256=capture.sha256,
+            packets=self.tracker.frames,
+            bytes=capture.bytes,
+            start=self.tracker.start if some else None,
+            end=self.tracker.clock if some else None,
+            vantage=vantage,
+            comments=capture.comments,
+            capturer=capture.capturer,
+        )
+
+    def _coverage(self, seen: SeenStore) -> Coverage:
+        c, tracker = self.tracker.counters, self.tracker
+        reached = tracker.limits_reached | seen.limits_reached
+        reached |= {"findings"} if self._full else set()
+        reached |= {"strings"} if seen.strings.full else set()
+        ordinary = int(c[a.ORDINARY])
+        return Coverage(
+            packets=tracker.frames,
+            packets_bad=int(c[a.BAD_PACKETS]) - tracker.bad[Bad.NOT_IP] - tracker.bad[Bad.PROTOCOL],
+            bad={bit.name.lower(): count for bit, count in tracker.bad.items() if count},
+            links_unknown=dict(tracker.links_unknown),
+            flows=int(c[a.NEXT_ID]),
+            flows_midway=self._cut_flows[Cut.MIDWAY],
+            gaps=self._cut_flows[Cut.GAP],
+            snaplen_cut=int(c[a.SNAPLEN_CUT]),
+            one_direction=self._cut_flows[Cut.ONE_DIRECTION],
+            evicted=tracker.evicted,
+            duplicates=int(c[a.DUPLICATES]),
+            mirrored=ordinary > 0 and int(c[a.DOUBLED_ORDINARY]) > _MIRRORED * ordinary,
+            fragments=int(c[a.FRAGMENTS]),
+            icmp_unmatched=int(c[a.ICMP_LOST]),
+            clock_steps=int(c[a.CLOCK_STEPS]),
+            offload=int(c[a.OFFLOADED]) > 0,
+            proxied=self._cut_flows[Cut.PROXIED] > 0,
+            tunnelled=int(c[a.TUNNELLED]),
+            limits_reached=sorted(reached),
+        )
+
+
+def unusable(name: str, why: str) -> Result:
+    """The result of a capture that could not be read at all."""
+    return Result(capture=CaptureInfo(name=name), network=Network(), coverage=Coverage(), error=why)

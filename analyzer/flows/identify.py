@@ -1,0 +1,166 @@
+"""The words half of the flows table: which protocol, which names were spoken, which service it was, and how that is known.
+
+Names come in this order: what the client itself said in the clear (SNI, Host), then a DNS answer at a lower frame to the
+same client, then strict byte patterns, then a dedicated address prefix. The row says which (`identified_by`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analyzer.flows.dns_watch import DnsWatch
+from analyzer.flows.finished import FinishedFlows
+from analyzer.signature import Knowledge, Label
+from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
+from analyzer.wire.client_hello import parse_client_hello, peek_server_name
+from analyzer.wire.server_flight import parse_server_flight
+from analyzer.wire.tls import looks_like_tls
+
+_DNS_PORTS = (53,)
+_TEXT = ("target", "service", "role", "identified_by", "sni", "host", "qname", "dns_name", "alpn", "ja4", "protocol", "answer")
+
+
+class Words(NamedTuple):
+    """What the kept payload of one flow says."""
+
+    protocol: str | None = None
+    sni: str | None = None
+    host: str | None = None
+    qname: str | None = None
+    alpn: str | None = None
+    ja4: str | None = None
+    answer: str | None = None
+
+
+class Identifier:
+    """Fills the text columns of finished flows."""
+
+    def __init__(self, known: Knowledge, dns_watch: DnsWatch):
+        self.known = known
+        self.dns = dns_watch
+
+    def identify(self, done: FinishedFlows) -> None:
+        flows = done.flows
+        columns: dict[str, list[Any]] = {name: [None] * len(done) for name in _TEXT}
+        spoke = ((flows.bytes_up > 0) | (flows.bytes_down > 0)).tolist()
+        ends = zip(
+            flows.client.tolist(), flows.server.tolist(), flows.server_port.tolist(), flows.proto.tolist(), flows.first_frame.tolist(), strict=True
+        )
+        for i, (client, server, port, proto, frame) in enumerate(ends):
+            up = done.stream(i, True) if spoke[i] else b""
+            words = _NOTHING
+            if spoke[i]:
+                down = done.stream(i, False)
+                words = read_tcp(up, down) if proto == 6 else read_udp(done, i, up, down, port)
+            dns_name = self.dns.name_of(client, server, frame)
+            label, name = self._label(words, dns_name, up, down if spoke[i] else b"", proto, server, port)
+            for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer"):
+                columns[column][i] = getattr(words, column)
+            columns["dns_name"][i] = dns_name
+            if label is not None:
+                columns["service"][i], columns["role"][i], columns["identified_by"][i] = label.service, label.role, label.by
+            columns["target"][i] = name or (f"{label.service}/{label.role or 'other'}" if label else server)
+        for name, values in columns.items():
+            flows.columns[name] = np.array(values, object) if values else np.empty(0, object)
+
+    def _label(self, words: Words, dns_name, up, down, proto, server, port) -> tuple[Label | None, str | None]:
+        """(service label, name that verdicts speak about)."""
+        spoken = words.sni or words.host
+        name = spoken or (dns_name if words.protocol != "dns" else None)
+        label = None
+        if spoken:
+            label = self.known.label_name(spoken)
+        if label is None and words.protocol not in ("dns", "http"):
+            label = self.known.label_bytes(up, down, proto, server, port)
+        if label is None and name and not spoken:
+            label = self.known.label_name(name)
+            label = label and Label(label.service, label.role, "dns")
+        if label is None and name is None:
+            label = self.known.label_address(server, port, proto)
+        return label, name
+
+
+_NOTHING = Words()
+
+
+def read_tcp(up: bytes, down: bytes) -> Words:
+    """The words of a TCP stream's first bytes."""
+    if looks_like_tls(up) or (not up and looks_like_tls(down)):
+        return _read_tls(up, down)
+    request = http.parse_request(up)
+    if request is not NEVER:
+        host = None if request is NOT_YET else request.host
+        return Words("http", host=host, answer=_http_answer(down))
+    message = dns.split_tcp(up)
+    if message:
+        question = dns.parse_message(message[0])
+        if question is not NEVER and question.questions:
+            return Words("dns", qname=question.questions[0].name, answer=_dns_answer(dns.split_tcp(down)))
+    return Words("other" if up or down else None, answer="data" if down else None)
+
+
+def _read_tls(up: bytes, down: bytes) -> Words:
+    hello = parse_client_hello(up)
+    answer = _tls_answer(down)
+    if hello is NOT_YET:
+        # Enough came for the name although not for the rest: the tail may be what was dropped.
+        name = peek_server_name(up)
+        return Words("tls", sni=None if name in (NOT_YET, NEVER) else name.name, answer=answer)
+    if hello is NEVER:
+        return Words("tls", answer=answer)
+    return Words("tls", sni=hello.sni, alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
+
+
+def _tls_answer(down: bytes) -> str | None:
+    if not down:
+        return None
+    flight = parse_server_flight(down)
+    if flight in (NOT_YET, NEVER):
+        return "data"
+    if flight.hello or flight.retry:
+        return "server_hello"
+    if flight.alerts:
+        return f"alert {flight.alerts[0].name or 'encrypted'}"
+    return "data"
+
+
+def _http_answer(down: bytes) -> str | None:
+    if not down:
+        return None
+    response = http.parse_response(down)
+    return "data" if response in (NOT_YET, NEVER) else f"http {response.status}"
+
+
+def _dns_answer(messages: list[bytes]) -> str | None:
+    answer = dns.parse_message(messages[0]) if messages else NEVER
+    return None if answer is NEVER else f"dns {answer.rcode}"
+
+
+def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> Words:
+    """The words of a UDP conversation's first datagrams."""
+    if port in _DNS_PORTS:
+        asked = done.segments(i, True)
+        question = dns.parse_message(asked[0].data) if asked else NEVER
+        if question is not NEVER and question.questions:
+            return Words("dns", qname=question.questions[0].name, answer=_dns_answer([s.data for s in done.segments(i, False)]))
+    if quic.looks_like_initial(up):
+        return _read_quic(done, i, bool(down))
+    if stun.is_stun(up):
+        return Words("stun", answer="data" if down else None)
+    return Words("other", answer="data" if down else None)
+
+
+def _read_quic(done: FinishedFlows, i: int, answered: bool) -> Words:
+    reader = quic.InitialReader()
+    pieces = [(piece.frame, True, piece.data) for piece in done.segments(i, True)]
+    pieces += [(piece.frame, False, piece.data) for piece in done.segments(i, False)]
+    for _, up, data in sorted(pieces, key=lambda piece: piece[0]):
+        reader.feed(data, up)
+    hello = reader.hello
+    answer = "server_hello" if reader.server_initial else "data" if answered else None
+    if hello in (NOT_YET, NEVER):
+        return Words("quic", answer=answer)
+    return Words("quic", sni=hello.sni, alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
+
