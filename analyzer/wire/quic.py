@@ -64,7 +64,7 @@ def open_initial(packet: LongPacket, keys: Keys) -> bytes | None:
     sample = data[start + 4 : start + 20]
     if len(sample) < 16:
         return None
-    mask = Cipher(algorithms.AES(keys.hp), modes.ECB()).encryptor().update(sample)  # noqa: S305 - RFC 9001 §5.4.3
+    mask = Cipher(algorithms.AES(keys.hp), modes.ECB()).encryptor().update(sample)  # RFC 9001 §5.4.3
     first = data[0] ^ mask[0] & 0x0F
     size = (first & 3) + 1
     number = bytes(a ^ b for a, b in zip(data[start : start + size], mask[1:], strict=False))

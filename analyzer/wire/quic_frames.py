@@ -72,6 +72,6 @@ def _ack(payload: bytes, position: int, counts: bool) -> tuple[int, int]:
     largest, position = varint(payload, position)
     _, position = varint(payload, position)  # delay
     ranges, position = varint(payload, position)
-    for _ in range(min(1 + 2 * ranges + (3 if counts else 0), len(payload))):
+    for _ in range(1 + 2 * ranges + (3 if counts else 0)):
         _, position = varint(payload, position)
     return largest, position
