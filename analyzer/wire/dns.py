@@ -106,10 +106,12 @@ def parse_message(payload: bytes) -> Message | Parse:
     number, flags, asked, answered, authority, additional = _HEADER.unpack_from(payload)
     if asked > MAX_QUESTIONS or (flags >> 11 & 15) > 6 or (asked == 0 and not flags & 0x8000):
         return NEVER
-    questions, position = [], 12
+    questions: list[Question] = []
+    known: dict[int, str] = {}
+    position = 12
     try:
         for _ in range(asked):
-            sent, position = _name(payload, position)
+            sent, position = _name(payload, position, known)
             kind, asked_class = _QUESTION.unpack_from(payload, position)
             if asked_class & 0x7FFF not in _CLASSES:  # the first bit is mDNS's (RFC 6762 §5.4)
                 return NEVER
@@ -123,14 +125,14 @@ def parse_message(payload: bytes) -> Message | Parse:
     malformed = total > MAX_RECORDS
     try:
         for index in range(min(total, MAX_RECORDS)):
-            name, position = _name(payload, position)
+            name, position = _name(payload, position, known)
             kind, _, ttl, size = _RECORD.unpack_from(payload, position)
             position += 10
             end = position + size
             if end > len(payload):
                 raise ValueError
             if index < answered:
-                answers.append(Answer(name.lower(), kind, ttl, _value(payload, kind, position, size)))
+                answers.append(Answer(name.lower(), kind, ttl, _value(payload, kind, position, size, known)))
             elif index < answered + authority:
                 soa = soa or kind == SOA
             elif kind == OPT:
@@ -159,16 +161,21 @@ def split_tcp(stream: bytes) -> list[bytes]:
     return found
 
 
-def _name(payload: bytes, position: int) -> tuple[str, int]:
-    """A name as sent, and the offset after it; a pointer must lead back (RFC 1035 §4.1.4), so none can loop."""
+def _name(payload: bytes, position: int, known: dict[int, str]) -> tuple[str, int]:
+    """A name as sent, and the offset after it; a pointer must lead back (RFC 1035 §4.1.4), so none can loop.
+
+    Most names of an answer are one pointer to a name that was read before: `known` holds those by offset.
+    """
+    start, after, lowest = position, 0, position
     labels = []
-    after, lowest = 0, position
     for _ in range(MAX_STEPS):
         length = payload[position]
         if not length:
             break
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | payload[position + 1]
+            if position == start and target in known:
+                return known[target], position + 2
             after = after or position + 2
             if target >= lowest or target < 12:
                 raise ValueError
@@ -184,17 +191,20 @@ def _name(payload: bytes, position: int) -> tuple[str, int]:
     if len(joined) > MAX_NAME:
         raise ValueError
     if joined.count(b".") >= len(labels) > 0:  # a dot inside a label must not look like one between labels
-        return ".".join(text(label).replace(".", "\\x2e") for label in labels), after or position + 1
-    return text(joined) or ".", after or position + 1
+        name = ".".join(text(label).replace(".", "\\x2e") for label in labels)
+    else:
+        name = text(joined) or "."
+    known[start] = name
+    return name, after or position + 1
 
 
-def _value(payload: bytes, kind: int, position: int, size: int) -> str | int:
+def _value(payload: bytes, kind: int, position: int, size: int, known: dict[int, str]) -> str | int:
     if kind == A and size == 4:
         return inet_ntoa(payload[position : position + 4])
     if kind == AAAA and size == 16:
         return inet_ntop(AF_INET6, payload[position : position + 16])
     if kind in _NAMED:
-        return _name(payload, position)[0].lower()
+        return _name(payload, position, known)[0].lower()
     return size
 
 

@@ -19,16 +19,15 @@ from analyzer.wire.quic_packets import LongPacket, PacketType, parse_datagram
 MAX_DATAGRAMS = 8  # tried in each direction: two carry the largest hello seen, the rest are its retransmissions
 MAX_CRYPTO = 1 << 16  # bytes of CRYPTO stream kept; a post-quantum hello is some 2 kB
 
-_V1, _V2 = 0x00000001, 0x6B3343CF
-_SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")  # RFC 9001 §5.2
-_SALT_V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")  # RFC 9369 §3.3.1
-_SALT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")  # draft-ietf-quic-tls-29 §5.2
-_SALT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")  # draft-ietf-quic-tls-23 §5.2
+_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"), b"quic "  # RFC 9001 §5.2
+_V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9"), b"quicv2 "  # RFC 9369 §3.3
+_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899"), b"quic "  # draft-ietf-quic-tls-29 §5.2
+_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502"), b"quic "  # draft-ietf-quic-tls-23 §5.2
 _DRAFT = 0xFF000000  # drafts still stand in captures of 2019 to 2021
 _SALTS = (
-    {_V1: _SALT_V1, _V2: _SALT_V2, _DRAFT + 33: _SALT_V1, _DRAFT + 34: _SALT_V1}
-    | {_DRAFT + n: _SALT_29 for n in range(29, 33)}
-    | {_DRAFT + n: _SALT_23 for n in range(23, 29)}
+    {0x00000001: _V1, 0x6B3343CF: _V2, _DRAFT + 33: _V1, _DRAFT + 34: _V1}
+    | {_DRAFT + n: _29 for n in range(29, 33)}
+    | {_DRAFT + n: _23 for n in range(23, 29)}
 )
 
 
@@ -41,16 +40,15 @@ class Keys:
     hp: bytes
 
 
-def initial_keys(version: int, dcid: bytes, up: bool) -> Keys | None:
-    """Keys from the client's first Destination Connection ID; None for a version that is not known."""
-    salt = _SALTS.get(version)
-    if salt is None:
-        return None
-    side = _expand(hmac.digest(salt, dcid, "sha256"), b"client in" if up else b"server in", 32)
-    prefix = b"quicv2 " if version == _V2 else b"quic "
-    return Keys(
-        _expand(side, prefix + b"key", 16), _expand(side, prefix + b"iv", 12), _expand(side, prefix + b"hp", 16)
-    )
+def initial_keys(version: int, dcid: bytes, up: bool) -> tuple[Keys, ...]:
+    """Keys from the client's first Destination Connection ID, likeliest first; none for a version that is not known.
+
+    A version reserved to force negotiation (RFC 9000 §15) goes with the salt of whatever its sender really speaks.
+    """
+    known = _SALTS.get(version)
+    if known is None:
+        return tuple(_keys(*salt, dcid, up) for salt in (_V1, _29)) if _reserved(version) else ()
+    return (_keys(*known, dcid, up),)
 
 
 def open_initial(packet: LongPacket, keys: Keys) -> bytes | None:
@@ -79,14 +77,14 @@ def open_initial(packet: LongPacket, keys: Keys) -> bytes | None:
 def looks_like_initial(datagram: bytes) -> bool:
     """Whether a datagram begins with an Initial of a version that can be opened."""
     packet = next(iter(parse_datagram(datagram)), None)
-    return packet is not None and packet.type is PacketType.INITIAL and packet.version in _SALTS
+    return packet is not None and packet.type is PacketType.INITIAL and _readable(packet.version)
 
 
 class InitialReader:
     """What the first datagrams of one flow show. All it keeps is bounded by the constants above."""
 
     __slots__ = (
-        "_crypto", "_dcid", "_keys", "_tried", "close", "hello", "retry", "server_initial", "version",
+        "_crypto", "_keys", "_tried", "close", "dcid", "hello", "retry", "server_initial", "version",
         "version_negotiation",
     )  # fmt: skip
 
@@ -97,15 +95,10 @@ class InitialReader:
         self.retry = False
         self.version_negotiation: tuple[int, ...] | None = None  # what the server speaks
         self.close: Close | None = None  # the first CONNECTION_CLOSE that could be read
-        self._dcid: bytes | None = None
+        self.dcid: bytes | None = None  # that the keys follow from
         self._keys: dict[bool, Keys] = {}
         self._crypto = _Crypto()
         self._tried = {True: 0, False: 0}
-
-    @property
-    def dcid(self) -> bytes | None:
-        """The Destination Connection ID that the keys follow from."""
-        return self._dcid
 
     def feed(self, datagram: bytes, up: bool) -> ClientHello | Parse:
         """Take a datagram and say how the hello stands."""
@@ -133,15 +126,18 @@ class InitialReader:
         """Open with the keys in use, else with the packet's own: after a Retry, or on a new connection, they change."""
         opened = open_initial(packet, self._keys[True]) if self._keys else None
         if opened is None:
-            keys = initial_keys(packet.version, packet.dcid, up=True)
-            opened = open_initial(packet, keys) if keys else None
-            server = initial_keys(packet.version, packet.dcid, up=False)
-            if opened is None or keys is None or server is None:
+            ours = initial_keys(packet.version, packet.dcid, up=True)
+            theirs = initial_keys(packet.version, packet.dcid, up=False)
+            for client, server in zip(ours, theirs, strict=True):
+                opened = open_initial(packet, client)
+                if opened is not None:
+                    self._keys = {True: client, False: server}
+                    break
+            else:
                 return
-            self._keys = {True: keys, False: server}
             self._crypto = _Crypto()
             if self.hello is NOT_YET:
-                self.version, self._dcid = packet.version, packet.dcid
+                self.version, self.dcid = packet.version, packet.dcid
         frames = parse_frames(opened)
         self._note_close(frames, up=True)
         if self.hello is NOT_YET and self._crypto.add(frames):
@@ -151,7 +147,7 @@ class InitialReader:
 
     def _server_initial(self, packet: LongPacket) -> None:
         if not self._keys:
-            self.server_initial = self.server_initial or packet.version in _SALTS
+            self.server_initial = self.server_initial or _readable(packet.version)
             return
         opened = open_initial(packet, self._keys[False])
         if opened is not None:
@@ -193,6 +189,21 @@ class _Crypto:
         self.start, self._waiting = bytes(grown), beyond
         self._held = len(grown) + sum(len(data) for _, data in beyond)
         return grew
+
+
+def _readable(version: int) -> bool:
+    return version in _SALTS or _reserved(version)
+
+
+def _reserved(version: int) -> bool:
+    return version & 0x0F0F0F0F == 0x0A0A0A0A
+
+
+def _keys(salt: bytes, prefix: bytes, dcid: bytes, up: bool) -> Keys:
+    side = _expand(hmac.digest(salt, dcid, "sha256"), b"client in" if up else b"server in", 32)
+    return Keys(
+        _expand(side, prefix + b"key", 16), _expand(side, prefix + b"iv", 12), _expand(side, prefix + b"hp", 16)
+    )
 
 
 def _expand(secret: bytes, label: bytes, size: int) -> bytes:
