@@ -36,7 +36,7 @@ class DnsWatch:
             target = address_text(packets.address[8 * i + 4 : 8 * i + 8].tolist())
             frame, ts = int(frames.number[first + i]), int(frames.ts[first + i])
             question = message.questions[0]
-            name = question.name.lower().rstrip(".")
+            name = question.name.rstrip(".")
             if not message.qr:
                 key = (source, target, int(packets.sport[i]), message.id, name)
                 if len(self._asked) < MAX_NAMES:
@@ -57,7 +57,7 @@ class DnsWatch:
         row = {
             "frame": frame, "ts": ts, "client": number(client), "resolver": number(resolver), "name": number(name), "qtype": qtype,
             "rcode": message.rcode, "txid": message.id, "client_port": port, "ttl": ttl, "answers": len(message.answers),
-            "flags": message.flags, "edns": message.edns, "asked": asked_at, "asked_frame": asked_frame,
+            "flags": message.flags, "edns": message.opt, "asked": asked_at, "asked_frame": asked_frame,
         }  # fmt: skip
         addresses = [answer.value for answer in message.answers if answer.type in (1, 28)]
         if not addresses:

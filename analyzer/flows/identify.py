@@ -89,16 +89,26 @@ def read_tcp(up: bytes, down: bytes) -> Words:
     """The words of a TCP stream's first bytes."""
     if looks_like_tls(up) or (not up and looks_like_tls(down)):
         return _read_tls(up, down)
-    request = http.parse_request(up)
+    request = http.parse_request(up) if up else NEVER
     if request is not NEVER:
-        host = None if request is NOT_YET else request.host
-        return Words("http", host=host, answer=_http_answer(down))
+        return Words("http", host=_without_port(request.host) if request else None, answer=_http_answer(down))
     message = dns.split_tcp(up)
     if message:
         question = dns.parse_message(message[0])
         if question is not NEVER and question.questions:
-            return Words("dns", qname=question.questions[0].name, answer=_dns_answer(dns.split_tcp(down)))
+            return Words("dns", qname=_host(question.questions[0].name), answer=_dns_answer(dns.split_tcp(down)))
     return Words("other" if up or down else None, answer="data" if down else None)
+
+
+def _host(name: str | None) -> str | None:
+    """Names compare without case and without the root's dot."""
+    return name.lower().rstrip(".") or None if name else None
+
+
+def _without_port(host: str | None) -> str | None:
+    if host and host.rpartition(":")[2].isdigit() and not host.endswith("]"):
+        host = host.rpartition(":")[0]
+    return _host(host)
 
 
 def _read_tls(up: bytes, down: bytes) -> Words:
@@ -107,17 +117,17 @@ def _read_tls(up: bytes, down: bytes) -> Words:
     if hello is NOT_YET:
         # Enough came for the name although not for the rest: the tail may be what was dropped.
         name = peek_server_name(up)
-        return Words("tls", sni=None if name in (NOT_YET, NEVER) else name.name, answer=answer)
+        return Words("tls", sni=_host(name.name) if name else None, answer=answer)
     if hello is NEVER:
         return Words("tls", answer=answer)
-    return Words("tls", sni=hello.sni, alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
+    return Words("tls", sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
 
 
 def _tls_answer(down: bytes) -> str | None:
     if not down:
         return None
     flight = parse_server_flight(down)
-    if flight in (NOT_YET, NEVER):
+    if not flight:
         return "data"
     if flight.hello or flight.retry:
         return "server_hello"
@@ -130,7 +140,7 @@ def _http_answer(down: bytes) -> str | None:
     if not down:
         return None
     response = http.parse_response(down)
-    return "data" if response in (NOT_YET, NEVER) else f"http {response.status}"
+    return f"http {response.status}" if response else "data"
 
 
 def _dns_answer(messages: list[bytes]) -> str | None:
@@ -144,7 +154,7 @@ def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> 
         asked = done.segments(i, True)
         question = dns.parse_message(asked[0].data) if asked else NEVER
         if question is not NEVER and question.questions:
-            return Words("dns", qname=question.questions[0].name, answer=_dns_answer([s.data for s in done.segments(i, False)]))
+            return Words("dns", qname=_host(question.questions[0].name), answer=_dns_answer([s.data for s in done.segments(i, False)]))
     if quic.looks_like_initial(up):
         return _read_quic(done, i, bool(down))
     if stun.is_stun(up):
@@ -160,7 +170,7 @@ def _read_quic(done: FinishedFlows, i: int, answered: bool) -> Words:
         reader.feed(data, up)
     hello = reader.hello
     answer = "server_hello" if reader.server_initial else "data" if answered else None
-    if hello in (NOT_YET, NEVER):
+    if not hello:
         return Words("quic", answer=answer)
-    return Words("quic", sni=hello.sni, alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
+    return Words("quic", sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
 
