@@ -12,9 +12,7 @@ from analyzer.wire.names import plausible_hostname, text
 def back(shown: str) -> bytes:
     """The bytes that `text` was made of."""
     parts = re.split(r"(\\\\|\\x[0-9a-f]{2})", shown)
-    unescaped = (
-        b"\\" if p == "\\\\" else bytes.fromhex(p[2:]) if p.startswith("\\x") else p.encode() for p in parts
-    )
+    unescaped = (b"\\" if p == "\\\\" else bytes.fromhex(p[2:]) if p.startswith("\\x") else p.encode() for p in parts)
     return b"".join(unescaped)
 
 
