@@ -108,8 +108,10 @@ def quote(data, at, end, six, out, i):
         proto = data[at + 6]
         inner = at + 40
     else:
+        if at + 28 > end or data[at] >> 4 != 4 or word(data, at + 6) & 0x1FFF:
+            return
         header = (data[at] & 15) * 4
-        if at + 28 > end or data[at] >> 4 != 4 or header < 20 or word(data, at + 6) & 0x1FFF:
+        if header < 20:
             return
         proto = data[at + 9]
         inner = at + header
