@@ -9,7 +9,7 @@ middleboxes that search for a name do not care either.
 """
 
 from dataclasses import dataclass, field
-from struct import unpack
+from struct import Struct, unpack
 
 from analyzer.wire import NEVER, NOT_YET, Parse
 from analyzer.wire.ja4 import ja3, ja4
@@ -29,6 +29,7 @@ ECH = 0xFE0D  # RFC 9849 encrypted_client_hello
 
 _SERVER_NAME, _GROUPS, _POINT_FORMATS, _SIG_ALGS, _ALPN, _VERSIONS, _KEY_SHARE = 0, 10, 11, 13, 16, 43, 51
 _READ = frozenset((_SERVER_NAME, _GROUPS, _POINT_FORMATS, _SIG_ALGS, _ALPN, _VERSIONS, _KEY_SHARE))
+_PAIR = Struct(">HH")  # an extension: its type and length; a share: its group and length
 _SSL2_VERSIONS = frozenset((0x0002, 0x0300, 0x0301, 0x0302, 0x0303))
 _SSL2_FIXED = 11  # two bytes of record header, nine of message
 
@@ -116,17 +117,18 @@ def peek_server_name(stream: bytes) -> ServerName | Parse:
     position = _extensions_at(message)
     if position is None or position + 2 > len(message):
         return short
+    limit = position + 2 + (message[position] << 8 | message[position + 1])
     position += 2
-    while position + 4 <= len(message):
-        kind, size = unpack(">HH", message[position : position + 4])
+    while position + 4 <= min(limit, len(message)):
+        kind, size = _PAIR.unpack_from(message, position)
         position += 4
         if kind == _SERVER_NAME:
-            found = _server_name(message, position, position + size)
+            found = _server_name(message, position, min(position + size, limit))
             if found:
                 return ServerName(text(found[0]), place_after(found[1], places))
             return short if position + size > len(message) else NEVER
         position += size
-    return short
+    return short if position + 4 <= limit else NEVER
 
 
 def _extensions_at(message: bytes) -> int | None:
@@ -165,8 +167,8 @@ def _read(message: bytes, places: Places, quic: bool) -> ClientHello | Parse:
     kinds = []
     bodies = {}
     while position + 4 <= limit:
-        kind = message[position] << 8 | message[position + 1]
-        stop = position + 4 + (message[position + 2] << 8 | message[position + 3])
+        kind, size = _PAIR.unpack_from(message, position)
+        stop = position + 4 + size
         if stop > limit:
             return NEVER
         kinds.append(kind)
@@ -235,7 +237,7 @@ def _key_shares(message: bytes, start: int, stop: int) -> tuple[tuple[int, int],
     found = []
     start += 2
     while start + 4 <= stop:
-        group, size = message[start] << 8 | message[start + 1], message[start + 2] << 8 | message[start + 3]
+        group, size = _PAIR.unpack_from(message, start)
         start += 4 + size
         if start > stop:
             break

@@ -120,7 +120,8 @@ def parse_message(payload: bytes) -> Message | Parse:
     except _FAULTS:
         return NEVER
     answers: list[Answer] = []
-    soa, opt, ede, rcode = False, False, (), flags & 15
+    soa, opt, rcode = False, False, flags & 15
+    ede: tuple[int, ...] = ()
     total = answered + authority + additional
     malformed = total > MAX_RECORDS
     try:
@@ -151,7 +152,8 @@ def parse_message(payload: bytes) -> Message | Parse:
 
 def split_tcp(stream: bytes) -> list[bytes]:
     """The whole messages at the start of a stream (RFC 7766 §8)."""
-    found, position = [], 0
+    found: list[bytes] = []
+    position = 0
     while position + 2 <= len(stream) and len(found) < MAX_TCP:
         end = position + 2 + (stream[position] << 8 | stream[position + 1])
         if end > len(stream):

@@ -105,7 +105,8 @@ def parse_stun(data: bytes) -> Stun | Parse:
     end = 20 + size
     if len(data) < end:
         return NOT_YET
-    attributes, position = [], 20
+    attributes: list[tuple[int, bytes]] = []
+    position = 20
     while position + 4 <= end and len(attributes) < MAX_ATTRIBUTES:
         number, length = data[position] << 8 | data[position + 1], data[position + 2] << 8 | data[position + 3]
         if position + 4 + length > end:
@@ -121,7 +122,8 @@ def split_tcp(stream: bytes) -> list[bytes]:
     """The whole messages at the start of a stream, ChannelData (RFC 8656 §12.5) left out."""
     if _COOKIE == stream[6:10] and _COOKIE != stream[4:8]:
         return _split_framed(stream)
-    found, position = [], 0
+    found: list[bytes] = []
+    position = 0
     while position + 4 <= len(stream) and len(found) < MAX_TCP:
         size = stream[position + 2] << 8 | stream[position + 3]
         if stream[position : position + 1] < b"\x40" and stream[position + 4 : position + 8] == _COOKIE:
@@ -138,7 +140,8 @@ def split_tcp(stream: bytes) -> list[bytes]:
 
 def _split_framed(stream: bytes) -> list[bytes]:
     """Messages behind RFC 4571 lengths, media packets left out."""
-    found, position = [], 0
+    found: list[bytes] = []
+    position = 0
     while position + 2 <= len(stream) and len(found) < MAX_TCP:
         end = position + 2 + (stream[position] << 8 | stream[position + 1])
         if end <= len(stream) and is_stun(stream[position + 2 : end]):

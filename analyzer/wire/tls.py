@@ -43,7 +43,7 @@ def could_be_hello(message: bytes) -> bool:
     )
 
 
-def message_size(message: bytes) -> int:
+def message_size(message: bytes | bytearray) -> int:
     """Bytes of a handshake message with its header; while that is not complete, the header alone."""
     return MESSAGE_HEADER + int.from_bytes(message[1:4], "big") if len(message) >= MESSAGE_HEADER else MESSAGE_HEADER
 

@@ -32,10 +32,10 @@ def server_name(name: bytes) -> tuple[int, bytes]:
 
 
 def hello(
-    extensions: Iterable[tuple[int, bytes]] = (), ciphers: Iterable[int] = (0x1301,), version: int = 0x0303
+    extensions: Iterable[tuple[int, bytes]] = (), ciphers: Iterable[int] = (0x1301,), session_id: bytes = b""
 ) -> bytes:
     """A handshake message."""
-    body = struct.pack(">H", version) + bytes(range(32)) + vector(b"", 1) + vector(numbers(ciphers), 2) + b"\1\0"
+    body = b"\3\3" + bytes(range(32)) + vector(session_id, 1) + vector(numbers(ciphers), 2) + b"\1\0"
     body += vector(b"".join(struct.pack(">H", kind) + vector(data, 2) for kind, data in extensions), 2)
     return b"\1" + vector(body, 3)
 

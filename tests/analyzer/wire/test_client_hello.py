@@ -69,6 +69,12 @@ def test_a_hello_without_a_name():
     assert peek_server_name(records(hello())) is NEVER
 
 
+def test_the_longest_session_id():
+    found = parse_client_hello(records(hello([server_name(NAME)], session_id=bytes(32))))
+    assert isinstance(found, ClientHello)
+    assert (found.session_id_len, found.sni) == (32, "web.whatsapp.com")
+
+
 def test_ech_is_seen_whether_real_or_grease():
     found = parse_client_hello(records(hello([server_name(b"public.example"), (0xFE0D, bytes(64))])))
     assert isinstance(found, ClientHello)
@@ -112,7 +118,7 @@ def test_sslv2_hello_is_recognised_and_names_nobody():
         b"\x17\x03\x03\x00\x20",
         records(b"\x02" + chrome()[1:]),
         records(chrome()[:100]) + records(b"\2\x28", kind=21),
-        records(chrome()[:38] + b"\x21" + chrome()[39:]),  # a session id longer than 32 bytes
+        records(hello(session_id=bytes(33))),
         records(hello()[:-2] + b"\xff\xff"),  # extensions past the end
     ],
 )
@@ -150,3 +156,5 @@ def test_a_mutated_hello_is_an_answer_and_never_stays_never(size, changes):
         if isinstance(answer, ClientHello):
             assert len(answer.ja4) == 36
             assert len(answer.ja3) == 32
+            early = peek_server_name(bytes(stream[:end]))
+            assert early == (ServerName(answer.sni, answer.sni_end) if answer.sni else NEVER)

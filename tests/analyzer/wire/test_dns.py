@@ -87,6 +87,11 @@ def test_every_cut_is_noted_or_never():
         assert found is NEVER if n < 12 + len(QUESTION) else isinstance(found, Message) and found.malformed
 
 
+def test_a_pointer_forward_is_a_fault():
+    """RFC 1035 §4.1.4 points to a prior occurrence; only so can no chain of pointers loop."""
+    assert parse_message(header((1, 0, 0, 0)) + b"\xc0\x12\0\1\0\1" + HOST) is NEVER
+
+
 def test_answers_before_a_fault_are_kept():
     forged = header((1, 1, 0, 1)) + QUESTION + record(POINTER, A, b"\x0a\x0a\x22\x22") + b"\0\0\x29"
     found = message(forged)

@@ -145,6 +145,13 @@ def test_after_a_retry_connection_id_and_keys_change():
     assert reader.dcid == b"server's"
 
 
+def test_another_connection_begins_anew():
+    reader = read(initial(crypto(0, chrome(b"a.example")[:200]), DCID))
+    reader.feed(initial(crypto(0, chrome(b"longer.example")), b"another1"), up=True)
+    assert name(reader) == "longer.example"
+    assert reader.dcid == b"another1"
+
+
 def test_version_negotiation():
     reader = read(encode_quic_version_negotiation(b"", DCID, [1, V2]), up=False)
     assert reader.version_negotiation is not None
