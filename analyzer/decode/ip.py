@@ -67,7 +67,14 @@ def ipv6(data, at, end, wire_end, out, i):
     following = data[at + 6]
     at += 40
     for _ in range(_MAX_EXTENSIONS):
-        if following == 0 or following == 43 or following == 60 or following == 135 or following == 139 or following == 140:
+        if (
+            following == 0
+            or following == 43
+            or following == 60
+            or following == 135
+            or following == 139
+            or following == 140
+        ):
             if at + 8 > end:
                 return -1, at, at
             size = (data[at + 1] + 1) * 8

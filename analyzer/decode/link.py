@@ -6,7 +6,20 @@ MPLS and PPPoE; Linux cooked v1 and v2; raw IP; BSD NULL and LOOP; PPP with and 
 
 from analyzer.kernels import kernel
 
-ETHERNET, NULL, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = 1, 0, 9, 12, 14, 50, 101, 108, 113, 228, 229, 276
+ETHERNET, NULL, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = (
+    1,
+    0,
+    9,
+    12,
+    14,
+    50,
+    101,
+    108,
+    113,
+    228,
+    229,
+    276,
+)
 SUPPORTED = frozenset((ETHERNET, NULL, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6, SLL2))
 _MAX_TAGS = 8  # VLAN tags or MPLS labels; more are not a network but a fuzzer
 

@@ -42,7 +42,9 @@ class DnsWatch:
                 if len(self._asked) < MAX_NAMES:
                     self._asked.setdefault(key, (ts, frame))
             elif int(packets.sport[i]) == _PORT:
-                self._answer(message, name, question.type, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i]))
+                self._answer(
+                    message, name, question.type, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i])
+                )
 
     def name_of(self, client: str, address: str, before: int) -> str | None:
         """The name for which this client was last given this address, at a frame below `before`."""

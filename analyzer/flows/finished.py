@@ -64,7 +64,10 @@ class FinishedFlows:
     def segments(self, i: int, up: bool) -> list[Segment]:
         starts, table, data = self._heads
         k = 2 * i + int(self.client[i] if up else 1 - self.client[i])
-        return [Segment(frame, ts, seq, data[at : at + size]) for frame, ts, seq, size, at in table[starts[k] : starts[k + 1]]]
+        return [
+            Segment(frame, ts, seq, data[at : at + size])
+            for frame, ts, seq, size, at in table[starts[k] : starts[k + 1]]
+        ]
 
     def stream(self, i: int, up: bool) -> bytes:
         pieces = self.segments(i, up)
@@ -122,7 +125,9 @@ def assemble(pieces: list[Segment]) -> bytes:
     if len(pieces) == 1:
         return pieces[0].data
     out = bytearray()
-    waiting = sorted(((_ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2])
+    waiting = sorted(
+        ((_ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2]
+    )
     for at, _, data in waiting:
         if at > len(out):
             break

@@ -19,7 +19,20 @@ from analyzer.wire.server_flight import parse_server_flight
 from analyzer.wire.tls import looks_like_tls
 
 _DNS_PORTS = (53,)
-_TEXT = ("target", "service", "role", "identified_by", "sni", "host", "qname", "dns_name", "alpn", "ja4", "protocol", "answer")
+_TEXT = (
+    "target",
+    "service",
+    "role",
+    "identified_by",
+    "sni",
+    "host",
+    "qname",
+    "dns_name",
+    "alpn",
+    "ja4",
+    "protocol",
+    "answer",
+)
 
 
 class Words(NamedTuple):
@@ -46,7 +59,12 @@ class Identifier:
         columns: dict[str, list[Any]] = {name: [None] * len(done) for name in _TEXT}
         spoke = ((flows.bytes_up > 0) | (flows.bytes_down > 0)).tolist()
         ends = zip(
-            flows.client.tolist(), flows.server.tolist(), flows.server_port.tolist(), flows.proto.tolist(), flows.first_frame.tolist(), strict=True
+            flows.client.tolist(),
+            flows.server.tolist(),
+            flows.server_port.tolist(),
+            flows.proto.tolist(),
+            flows.first_frame.tolist(),
+            strict=True,
         )
         for i, (client, server, port, proto, frame) in enumerate(ends):
             up = done.stream(i, True) if spoke[i] else b""
@@ -60,7 +78,11 @@ class Identifier:
                 columns[column][i] = getattr(words, column)
             columns["dns_name"][i] = dns_name
             if label is not None:
-                columns["service"][i], columns["role"][i], columns["identified_by"][i] = label.service, label.role, label.by
+                columns["service"][i], columns["role"][i], columns["identified_by"][i] = (
+                    label.service,
+                    label.role,
+                    label.by,
+                )
             columns["target"][i] = name or (f"{label.service}/{label.role or 'other'}" if label else server)
         for name, values in columns.items():
             flows.columns[name] = np.array(values, object) if values else np.empty(0, object)
@@ -154,7 +176,11 @@ def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> 
         asked = done.segments(i, True)
         question = dns.parse_message(asked[0].data) if asked else NEVER
         if question is not NEVER and question.questions:
-            return Words("dns", qname=_host(question.questions[0].name), answer=_dns_answer([s.data for s in done.segments(i, False)]))
+            return Words(
+                "dns",
+                qname=_host(question.questions[0].name),
+                answer=_dns_answer([s.data for s in done.segments(i, False)]),
+            )
     if quic.looks_like_initial(up):
         return _read_quic(done, i, bool(down))
     if stun.is_stun(up):
@@ -173,4 +199,3 @@ def _read_quic(done: FinishedFlows, i: int, answered: bool) -> Words:
     if not hello:
         return Words("quic", answer=answer)
     return Words("quic", sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
-

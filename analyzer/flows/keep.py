@@ -44,7 +44,9 @@ def write_row(arenas, packets, i, row, direction, ts, frame, kind, dup, iface):
     window = packets.win[i] if tcp and packets.win[i] >= 0 else 0
     r[at + R_WIN] = window | (packets.ttl[i] & 0xFF) << 16 | (packets.optlen[i] // 4) << 24
     r[at + R_IPID] = (packets.ipid[i] & 0xFFFF) | (iface & 0xFFFF) << 16
-    bits = (packets.flags[i] & 0xFF if packets.flags[i] >= 0 else 0) | kind << 8 | packets.ecn[i] << 12 | direction << 16
+    bits = (
+        (packets.flags[i] & 0xFF if packets.flags[i] >= 0 else 0) | kind << 8 | packets.ecn[i] << 12 | direction << 16
+    )
     bits |= (1 if packets.df[i] == 1 else 0) << 17 | packets.near[i] << 18 | packets.dsack[i] << 19
     bits |= (1 if packets.tsval[i] >= 0 else 0) << 20 | (1 if packets.mss[i] >= 0 else 0) << 21
     bits |= (1 if packets.wscale[i] >= 0 else 0) << 22 | (1 if packets.ipid[i] >= 0 else 0) << 23

@@ -97,7 +97,11 @@ class SeenStore:
         flows = done.flows
         number = self.strings.number
         columns = {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in flows.columns and c.dtype != "i4"}
-        columns |= {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in ("cut", "syns", "synacks", "rsts_up", "rsts_down")}
+        columns |= {
+            c.name: flows.columns[c.name]
+            for c in ATTEMPTS
+            if c.name in ("cut", "syns", "synacks", "rsts_up", "rsts_down")
+        }
         columns["frame"] = flows.first_frame
         columns["port"] = flows.server_port
         columns["client_port"] = flows.client_port
@@ -169,7 +173,18 @@ def _merge_parts(attempts: Table) -> Table:
     group = np.cumsum(first) - 1
     heads, last = np.flatnonzero(first), np.concatenate((np.flatnonzero(first)[1:] - 1, [len(attempts) - 1]))
     columns = {name: values[heads].copy() for name, values in attempts.columns.items()}
-    sums = ("bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down", "resent_up", "resent_down", "lost_up", "lost_down")
+    sums = (
+        "bytes_up",
+        "bytes_down",
+        "new_up",
+        "new_down",
+        "packets_up",
+        "packets_down",
+        "resent_up",
+        "resent_down",
+        "lost_up",
+        "lost_down",
+    )
     for name in (*sums, "syns", "synacks", "rsts_up", "rsts_down"):
         columns[name] = np.bincount(group, attempts.columns[name]).astype(columns[name].dtype)
     for name in ("end", "last_frame", "ended_by", "unacked_up", "unacked_down", "final"):

@@ -49,7 +49,9 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
         "first_frame": state[:, a.FIRST_FRAME],
         "last_frame": state[:, a.LAST_FRAME],
         "stage": stage,
-        "ended_by": np.where(answerable, _end(state, up, down, tcp, stage, unacked_up, facts), End.OPEN).astype(np.int8),
+        "ended_by": np.where(answerable, _end(state, up, down, tcp, stage, unacked_up, facts), End.OPEN).astype(
+            np.int8
+        ),
         "packets_up": up[:, a.COUNT],
         "packets_down": down[:, a.COUNT],
         "bytes_up": up[:, a.BYTES],
@@ -208,7 +210,8 @@ def _cut(state, up, down, tcp, facts, clock) -> np.ndarray:
     midway = tcp & (state[:, a.SYNS] == 0) & (state[:, a.SYNACKS] == 0)
     # One side's packets acknowledge something (they are not all SYNs), yet of the other there is none.
     lonely = tcp & (
-        ((down[:, a.COUNT] == 0) & (up[:, a.COUNT] - up[:, a.RSTS] > state[:, a.SYNS])) | ((up[:, a.COUNT] == 0) & (down[:, a.COUNT] > 0))
+        ((down[:, a.COUNT] == 0) & (up[:, a.COUNT] - up[:, a.RSTS] > state[:, a.SYNS]))
+        | ((up[:, a.COUNT] == 0) & (down[:, a.COUNT] > 0))
     )
     cut |= np.where(midway, int(Cut.MIDWAY), 0)
     cut |= np.where(lonely, int(Cut.ONE_DIRECTION), 0)
