@@ -22,7 +22,9 @@ from analyzer.signature import Finding, Loaded, Rule
 from analyzer.tables import FLOWS, Bad, Cut, Table, Vantage
 from analyzer.verdict import judge
 
-_MIRRORED = 0.2  # share of ordinary packets that are copies, from which on copies are the capture's and not an injector's
+_MIRRORED = (
+    0.2  # share of ordinary packets that are copies, from which on copies are the capture's and not an injector's
+)
 
 
 class Analysis:
