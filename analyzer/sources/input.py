@@ -7,7 +7,6 @@ is *live*: what has arrived is handed on instead of waiting for a full block.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import select
@@ -17,8 +16,10 @@ import time
 from typing import BinaryIO
 
 from analyzer.errors import CaptureError
+from analyzer.sources.digest import Digest
 
 _DRAIN_BYTES = 1 << 20  # one step when the rest of a damaged file is only hashed
+_READ_BYTES = 1 << 18  # at once, where a read makes new memory; a pipe holds less
 _PATIENCE_S = 0.1  # how long a live input is gathered into one block: a person does not notice it, a kernel call does
 
 
@@ -33,7 +34,7 @@ class Input:
         self._file, self.name, self._ours = _open(where)
         self._fd = _descriptor(self._file)
         self.live = not _is_regular(self._file, self._fd)
-        self._hash = None if self.live else hashlib.sha256()
+        self._digest = None if self.live else Digest()
 
     def head(self, size: int) -> bytes:
         """The first `size` bytes (fewer at the end), which stay to be read."""
@@ -58,12 +59,12 @@ class Input:
 
     def sha256(self) -> str | None:
         """Of the whole input, the rest of it read for this; None where it is live or cannot be read to its end."""
-        if self._hash is None:
+        if self._digest is None:
             return None
         scratch = memoryview(bytearray(_DRAIN_BYTES))
         while self._raw(scratch):
             pass
-        return None if self.failed else self._hash.hexdigest()
+        return None if self.failed else self._digest.hexdigest()
 
     def more_soon(self, since: float) -> bool:
         """Whether a live input has more to give within `_PATIENCE_S` of the time `since`."""
@@ -73,8 +74,14 @@ class Input:
             return bool(select.select([self._fd], [], [], max(0.0, since + _PATIENCE_S - time.monotonic()))[0])
         return False
 
+    def settle(self) -> None:
+        """Wait until memory that was read into may be changed."""
+        if self._digest is not None:
+            self._digest.settle()
+
     def close(self) -> None:
         """Close what was opened here; a file object that was handed in stays its owner's."""
+        self.settle()
         if self._ours:
             self._file.close()
 
@@ -84,6 +91,7 @@ class Input:
     def _raw(self, view: memoryview) -> int:
         if self._ended:
             return 0
+        self.settle()
         try:
             count = _read(self._file, view)
         except OSError as error:
@@ -91,8 +99,8 @@ class Input:
             count = 0
         self._ended = count == 0
         self.bytes_read += count
-        if self._hash is not None:
-            self._hash.update(view[:count])
+        if self._digest is not None:
+            self._digest.update(view[:count])
         return count
 
 
@@ -107,6 +115,8 @@ def _open(where) -> tuple[BinaryIO, str, bool]:
         return where, os.path.basename(name) if isinstance(name, str) else "stream", False
     path = os.fspath(where)
     if path == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise CaptureError("nothing is piped into standard input")
         return sys.stdin.buffer, "standard input", False
     try:
         if os.path.isdir(path):
@@ -122,11 +132,13 @@ def _open(where) -> tuple[BinaryIO, str, bool]:
 
 def _read(file, view: memoryview) -> int:
     """One read: what there is, without waiting for more than that."""
-    if hasattr(file, "readinto1"):
-        return file.readinto1(view)
-    if hasattr(file, "readinto"):
+    size = min(len(view), _READ_BYTES)
+    if hasattr(file, "read1"):  # not readinto1: with some bytes already buffered, it waits for more of them
+        data = file.read1(size)
+    elif hasattr(file, "readinto"):
         return file.readinto(view) or 0
-    data = file.read1(len(view)) if hasattr(file, "read1") else file.read(len(view))
+    else:
+        data = file.read(size)
     view[: len(data)] = data
     return len(data)
 

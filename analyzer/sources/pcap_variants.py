@@ -1,7 +1,8 @@
 """Records of pcap files whose header is longer than the format says: Alexey Kuznetsov's patches of 1999, and Nokia's IPSO.
 
 The files do not say which they are: the patches came before their magic number, and Nokia never chose one. As Wireshark
-does, each layout is tried on the first records, and the one under which they look least odd is taken.
+does, each layout is tried on the first records, and the one under which they look least odd is taken. Unlike there, time
+that jumps is odd, too: else a capture of long frames full of zeros would not be taken for what it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ _STANDARD, _NOKIA, _PATCHED, _PATCHED_MORE = 16, 20, 24, 28  # bytes of a record
 STANDARD, MODIFIED = (_STANDARD, _PATCHED, _NOKIA), (_PATCHED, _PATCHED_MORE)  # by magic number
 _RECORDS = 3
 _WIRE_BYTES = 1 << 27  # a longer packet on the wire is not one
+_SPAN_S = 1 << 25  # a year between two of the first packets: more likely, zeros were taken for a record
 _INTERFACES = 10_000  # more than a machine of 1999 had
 _PACKET_TYPES = 4  # PACKET_HOST .. PACKET_OUTGOING
 
@@ -27,10 +29,13 @@ def _oddities(data: bytes, order: str, snaplen: int, header: int) -> int:
     for _ in range(_RECORDS):
         if at == len(data):
             break
+        if at + _STANDARD > len(data):
+            return odd + 1
+        seconds, fraction, caplen, origlen = (int.from_bytes(data[at + i : at + i + 4], order) for i in (0, 4, 8, 12))
+        odd += abs(seconds - int.from_bytes(data[:4], order)) > _SPAN_S
+        odd += (fraction >= 1_000_000) + (caplen > snaplen) + (origlen > _WIRE_BYTES) + (caplen > origlen)
         if at + header > len(data):
             return odd + 1
-        fraction, caplen, origlen = (int.from_bytes(data[at + i : at + i + 4], order) for i in (4, 8, 12))
-        odd += (fraction >= 1_000_000) + (caplen > snaplen) + (origlen > _WIRE_BYTES) + (caplen > origlen)
         if header in (_PATCHED, _PATCHED_MORE):
             odd += _odd_patch(data[at + 16 : at + 24], order)
         elif header == _NOKIA:

@@ -45,11 +45,12 @@ class Pcapng(Recording):
         self._clocks = Clocks(*(np.zeros(_MAX_INTERFACES, dtype) for dtype in (np.int64,) * 4 + (np.int32,)))
         self._wrong: str | None = None
         window = self._window
-        size = 12
-        while (why := self._other_block()) == INCOMPLETE:
-            if not window.fill_to(size):
-                raise CaptureError("the file ends before its header does", window.end)
-            size = max(size, self._length() if window.end >= 12 else 0)
+        window.fill_to(12)
+        why = self._other_block()
+        if why == INCOMPLETE and window.end >= 12 and window.fill_to(self._length()):
+            why = self._other_block()
+        if why == INCOMPLETE:
+            raise CaptureError("the file ends before its header does", window.end)
         if why == DAMAGED:
             raise CaptureError(self._damage(), window.offset)
 
@@ -104,6 +105,7 @@ class Pcapng(Recording):
             self._statistics(body)
         else:
             self._number += 1
+            self.info.other_records += 1
         if self._wrong:
             return DAMAGED
         window.at += length

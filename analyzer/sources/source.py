@@ -35,6 +35,7 @@ class SourceInfo:
     application: str | None = None
     kernel_drops: int | None = None  # packets that the capturing machine says it lost; None: it does not say
     frames: int = 0  # handed out so far
+    other_records: int = 0  # system calls, journal entries, custom blocks: no packets, but Wireshark numbers them
     bytes_read: int = 0  # of the input as given, before decompression
     sha256: str | None = None  # of the input as given; None for pipes, and until all of it was read
     cut_at_byte: int | None = None  # offset (decompressed) of the first record that could not be read

@@ -71,6 +71,7 @@ class Window:
 
     def _to_front(self) -> None:
         if self.at:
+            self._given.settle()
             rest = self.end - self.at
             self.data[:rest] = self.data[self.at : self.end]
             self.base += self.at
