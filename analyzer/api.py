@@ -105,7 +105,7 @@ def only(result: Result, target: str) -> Result:
     wanted = target.lower()
     keep = tuple(
         v
-        for v in result.verdicts
+        for v in result.answers
         if wanted in (v.target.lower(), v.service, f"{v.service}/{v.role}") or v.target.lower().endswith("." + wanted)
     )
-    return replace(result, verdicts=keep)
+    return replace(result, answers=keep)

@@ -106,12 +106,12 @@ class Analysis:
                 self._enter(module.across(seen, self.loaded.knowledge), everything)
         ordered = sorted(everything.values(), key=lambda finding: (finding.ts, finding.rule.id, finding.subject))
         coverage = self._coverage(seen)
-        verdicts, network = judge(seen, ordered, coverage, self.loaded.knowledge, self.rules)
+        answers, network = judge(seen, ordered, coverage, self.loaded.knowledge, self.rules)
         table = Table.concat(FLOWS, flows).sort("flow", "part") if self.keep_flows else None
-        services = {v.service: self.loaded.knowledge.service_name(v.service) for v in verdicts if v.service}
+        services = {v.service: self.loaded.knowledge.service_name(v.service) for v in answers if v.service}
         return Result(
             capture=self._info(capture),
-            verdicts=verdicts,
+            answers=answers,
             network=network,
             coverage=coverage,
             findings=tuple(ordered),

@@ -6,11 +6,12 @@ The code words below are closed lists: the report has a sentence for each in eve
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from analyzer.signature import Finding, Method, Rule, Witness, findings_table, witnesses_table
-from analyzer.tables import Table
+from analyzer.tables import FLOWS, VERDICTS, Table
 
 STATES = (
     "blocked",
@@ -206,7 +207,7 @@ class Result:
     """One analysed capture. `error` is set instead of an exception when the capture was unusable."""
 
     capture: CaptureInfo
-    verdicts: tuple[Verdict, ...] = ()  # worst first
+    answers: tuple[Verdict, ...] = ()  # worst first; as a table: `verdicts`
     network: Network = Network()
     coverage: Coverage = field(default_factory=Coverage)
     findings: tuple[Finding, ...] = ()
@@ -218,25 +219,63 @@ class Result:
     error: str | None = None
 
     @property
+    def verdicts(self):
+        """One row per target and method, worst first, as a pandas DataFrame (columns: `tables.VERDICTS`)."""
+        return verdicts_table(self.answers).to_pandas()
+
+    @property
     def flows(self):
         """The flows table as a pandas DataFrame."""
-        return self.flow_table.to_pandas()
+        return (self.flow_table or Table.empty(FLOWS)).to_pandas()
 
     @property
     def evidence(self):
         """One row per rule firing, as a pandas DataFrame (columns: `tables.EVIDENCE`)."""
-
         return findings_table(self.findings, self._targets()).to_pandas()
 
     @property
     def witnesses(self):
         """Frames behind each evidence row, as a pandas DataFrame (columns: `tables.WITNESSES`)."""
-
         return witnesses_table(self.findings).to_pandas()
 
     def _targets(self) -> dict[int, str]:
-        return (
-            dict(zip(self.flow_table.flow.tolist(), self.flow_table.target.tolist(), strict=True))
-            if self.flow_table
-            else {}
-        )
+        if self.flow_table is None:
+            return {}
+        return dict(zip(self.flow_table.flow.tolist(), self.flow_table.target.tolist(), strict=True))
+
+
+def verdicts_table(answers: Iterable[Verdict]) -> Table:
+    """tables.VERDICTS: one row per target and method; one row, without method, where none is named."""
+    return Table.of(VERDICTS, (row for verdict in answers for row in _verdict_rows(verdict)))
+
+
+def _verdict_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
+    about = {
+        "target": verdict.target,
+        "service": verdict.service,
+        "role": verdict.role,
+        "state": verdict.state,
+        "attempts": verdict.attempts,
+        "failed": verdict.failed,
+        "controls": sum(control.attempts for control in verdict.controls),
+        "controls_fine": sum(control.fine for control in verdict.controls),
+        "limits": ",".join(verdict.limits),
+        "next": verdict.next,
+    }
+    for named in verdict.methods or (None,):
+        if named is None:
+            yield about
+            continue
+        yield about | {
+            "trigger": named.method.trigger,
+            "trigger_detail": named.method.trigger_detail,
+            "action": named.method.action,
+            "position": named.method.position,
+            "onset": named.onset,
+            "rules": ",".join(named.rules),
+            "flows": len(named.flows),
+            "first_frame": min((witness.frame for witness in named.witnesses), default=-1),
+            "rate_kbps": named.rate_kbps,
+            "bucket_bytes": named.bucket_bytes,
+            "freeze_bytes": named.freeze_bytes,
+        }

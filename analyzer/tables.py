@@ -283,9 +283,33 @@ WITNESSES = (
     Column("role", "O", "", "trigger, forged, contradicts, baseline or missing_after"),
 )
 
+VERDICTS = (
+    Column("target", "O", "", "server name, service role or address that the verdict is about"),
+    Column("service", "O", "", "service id", None),
+    Column("role", "O", "", "role of the service", None),
+    Column("state", "O", "", "blocked, likely_blocked, throttled, likely_throttled, impaired, down, insufficient or ok"),
+    Column("attempts", "i8", "", "attempts on it"),
+    Column("failed", "i8", "", "attempts that failed"),
+    Column("trigger", "O", "", "what was recognised", None),
+    Column("trigger_detail", "O", "", "the name, address or protocol", None),
+    Column("action", "O", "", "what was done", None),
+    Column("position", "O", "", "from where on the path", None),
+    Column("onset", "i8", "time", "first packet of it", -1),
+    Column("rules", "O", "", "rule ids, comma-separated", None),
+    Column("flows", "i8", "", "flows affected", -1),
+    Column("first_frame", "i8", "", "first witness frame", -1),
+    Column("rate_kbps", "f8", "kbit/s", "rate of the limiter at the IP level", np.nan),
+    Column("bucket_bytes", "i8", "bytes", "depth of its token bucket", -1),
+    Column("freeze_bytes", "i8", "bytes", "payload after which flows froze", -1),
+    Column("controls", "i8", "", "attempts of the controls"),
+    Column("controls_fine", "i8", "", "of those, fine"),
+    Column("limits", "O", "", "what keeps it from saying more, comma-separated"),
+    Column("next", "O", "", "what to capture next", None),
+)
+
 TABLES = {
     "packets": PACKETS, "flows": FLOWS, "attempts": ATTEMPTS, "endpoints": ENDPOINTS, "names": NAMES,
-    "series": SERIES, "evidence": EVIDENCE, "witnesses": WITNESSES,
+    "series": SERIES, "evidence": EVIDENCE, "witnesses": WITNESSES, "verdicts": VERDICTS,
 }  # fmt: skip
 
 
@@ -310,7 +334,8 @@ class Table:
         for column in schema:
             values = np.empty(len(rows), column.dtype)
             for i, row in enumerate(rows):
-                values[i] = row.get(column.name, column.null)
+                value = row.get(column.name)
+                values[i] = column.null if value is None else value
             columns[column.name] = values
         return cls(schema, columns)
 
@@ -358,7 +383,7 @@ class Table:
             if column.unit == "time":
                 series = pd.Series(pd.to_datetime(np.where(missing, 0, values), unit="ns", utc=True))
                 frame[column.name] = series.mask(missing)
-            elif column.null is not None:
+            elif column.null is not None and column.dtype != "f8":
                 frame[column.name] = pd.Series(values).astype("Int64").mask(missing)
             else:
                 frame[column.name] = pd.Series(values)
