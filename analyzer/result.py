@@ -149,7 +149,12 @@ class Verdict:
     first: int | None = None  # time of its first attempt, ns since 1970
     last: int | None = None
     addresses: tuple[str, ...] = ()
-    is_control: bool = False  # shown because it served as control
+    is_control: bool = False  # it served as control to another
+
+    @property
+    def notable(self) -> bool:
+        """Worth a line unasked: a known service, a control, or a name that something happened to."""
+        return self.service is not None or self.is_control or self.state not in ("ok", "insufficient")
 
 
 class Network(NamedTuple):
@@ -217,6 +222,10 @@ class Result:
     services_date: str = ""
     service_names: dict[str, str] = field(default_factory=dict)
     error: str | None = None
+
+    def shown(self, everything: bool = False) -> tuple[Verdict, ...]:
+        """The verdicts that a report lists, worst first; with `everything`, those about any other name too."""
+        return tuple(verdict for verdict in self.answers if everything or verdict.notable)
 
     @property
     def verdicts(self):
