@@ -22,6 +22,8 @@ HEAD_DOWN_BYTES = 8 << 10  # a TLS 1.2 certificate chain, an HTTP page's title
 SERIES_PER_FLOW = 1 << 16  # packets of one flow that rates are fitted on
 
 MAX_NAMES = 1 << 20  # DNS answers remembered
+MAX_RESETS = 1 << 20  # resets remembered, RESETS_PER_SIDE of each flow and side
+RESETS_PER_SIDE = 4  # bursts and ladders show their habits in the first few
 MAX_STRINGS = 1 << 21  # distinct names and addresses interned
 MAX_FINDINGS = 50_000  # evidence rows
 MAX_WITNESSES = 32  # frames named per evidence row; the count beyond them is kept

@@ -123,6 +123,10 @@ class Finished(Protocol):
     def packets(self) -> Table:
         """tables.PACKETS of these flows, ordered by (flow, frame)."""
 
+    @property
+    def resets(self) -> Table:
+        """tables.RESETS of these flows, ordered by (flow, frame)."""
+
     def rows(self, i: int) -> Table:
         """Packets of the i-th flow of this batch."""
 
@@ -141,6 +145,7 @@ class Seen(Protocol):
 
     attempts: Table  # tables.ATTEMPTS, by flow number; text columns are interned: `text(id)`
     endpoints: Table  # tables.ENDPOINTS, one row per (server, flow) that gave a baseline
+    resets: Table  # tables.RESETS, by (flow, frame)
     names: Table  # tables.NAMES, by frame
     end: int  # time of the capture's last packet, ns
     start: int  # and of its first

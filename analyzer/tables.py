@@ -236,6 +236,23 @@ ENDPOINTS = (
     Column("frame_synack", "i8", "", "the SYN/ACK, as baseline witness", -1),
 )
 
+RESETS = (
+    Column("flow", "i8", "", "flow"),
+    Column("server", "i4", "", "interned server address; null inside a batch", -1),
+    Column("nth", "i4", "", "0 for the first reset from this side, 1 for the next ..."),
+    Column("up", "?", "", "from the client's side"),
+    *(column for column in PACKETS if column.name in
+      {"frame", "ts", "ttl", "ipid", "tcp_flags", "seq", "ack", "win", "optlen", "payload_len"}),
+    Column("syn_rtt", "i8", "ns", "SYN to SYN/ACK of the flow", -1),
+    Column("asked", "i8", "time", "time of the last payload of the other side before it", -1),
+    Column("asked_frame", "i8", "", "frame of that payload", -1),
+    Column("asked_once", "?", "", "those bytes had been sent once"),
+    Column("covers", "?", "", "acknowledges exactly those bytes, so it was made after they were read"),
+    Column("idle", "i8", "ns", "since the last packet of the flow before it", -1),
+    Column("closed", "?", "", "a FIN of either side, or a reset of the other, came before"),
+    Column("heard", "i8", "bytes", "payload of this side before it, as far as kept"),
+)  # fmt: skip
+
 NAMES = (
     Column("frame", "i8", "", "frame of the DNS answer"),
     Column("ts", "i8", "time", "its time"),
@@ -308,7 +325,7 @@ VERDICTS = (
 )
 
 TABLES = {
-    "packets": PACKETS, "flows": FLOWS, "attempts": ATTEMPTS, "endpoints": ENDPOINTS, "names": NAMES,
+    "packets": PACKETS, "flows": FLOWS, "attempts": ATTEMPTS, "endpoints": ENDPOINTS, "resets": RESETS, "names": NAMES,
     "series": SERIES, "evidence": EVIDENCE, "witnesses": WITNESSES, "verdicts": VERDICTS,
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ from analyzer.flows.arenas import (
     CLIENT, ENTRY, FIRST_TS, ID, PORT_A, PORT_B, PROTO, S_ACK, S_LENGTH, S_SEQ, S_TIME, SERIES_COUNT, TICK, WIDTH, Arenas,
 )  # fmt: skip
 from analyzer.flows.collect import collect_heads, collect_series, count_heads, packet_columns
+from analyzer.flows.resets import resets_of
 from analyzer.limits import FIRST_ROWS
 from analyzer.signature import Segment
 from analyzer.tables import SERIES, Table
@@ -45,6 +46,11 @@ class FinishedFlows:
     def row_start(self) -> np.ndarray:
         """Packets of the i-th flow are rows row_start[i] to row_start[i + 1] of `packets`."""
         return self._gathered[1]
+
+    @cached_property
+    def resets(self) -> Table:
+        """tables.RESETS of these flows, by (flow, frame)."""
+        return resets_of(self)
 
     def rows(self, i: int) -> Table:
         return self.packets[slice(self.row_start[i], self.row_start[i + 1])]

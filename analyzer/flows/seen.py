@@ -9,7 +9,7 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.flows.finished import FinishedFlows
-from analyzer.tables import ATTEMPTS, ENDPOINTS, NAMES, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table
+from analyzer.tables import ATTEMPTS, ENDPOINTS, NAMES, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table
 
 BULKY = 100_000  # bytes in one direction: below this no rate can be fitted (demand gate of the throttling research)
 _FROM_TEXT = {
@@ -53,6 +53,7 @@ class SeenStore:
         self.strings = interned or Interned()
         self._attempts: list[Table] = []
         self._endpoints: list[Table] = []
+        self._resets: list[Table] = []
         self._series: dict[int, list[Table]] = {}
         self._series_left = limits.MAX_SERIES
         self._names: list[dict] = []
@@ -69,6 +70,11 @@ class SeenStore:
     def endpoints(self) -> Table:
         self._endpoints = [Table.concat(ENDPOINTS, self._endpoints).sort("server", "flow")]
         return self._endpoints[0]
+
+    @property
+    def resets(self) -> Table:
+        self._resets = [Table.concat(RESETS, self._resets).sort("flow", "frame")]
+        return self._resets[0]
 
     @property
     def names(self) -> Table:
@@ -111,6 +117,7 @@ class SeenStore:
         columns["name"] = np.fromiter((number(sni or host or dns) for sni, host, dns in named), np.int32, len(flows))
         self._attempts.append(Table(ATTEMPTS, columns))
         self._endpoints.append(self._baselines(done, columns["server"]))
+        self._add_resets(done, columns["server"])
         for i in np.flatnonzero((flows.bytes_up >= BULKY) | (flows.bytes_down >= BULKY)).tolist():
             series = done.series(i)
             if len(series) > self._series_left:
@@ -119,10 +126,21 @@ class SeenStore:
             self._series_left -= len(series)
             self._series.setdefault(int(flows.flow[i]), []).append(series)
 
+    def _add_resets(self, done: FinishedFlows, server: np.ndarray) -> None:
+        resets = done.resets
+        if not len(resets):
+            return
+        if sum(map(len, self._resets)) + len(resets) > limits.MAX_RESETS:
+            self.limits_reached.add("resets")
+            return
+        resets.columns["server"] = server[np.searchsorted(done.flows.flow, resets.flow)]
+        self._resets.append(resets)
+
     def fork(self) -> SeenStore:
         """A copy to which snapshots of open flows can be added and thrown away."""
         copy = SeenStore(self.strings)
         copy._attempts, copy._endpoints = list(self._attempts), list(self._endpoints)
+        copy._resets = list(self._resets)
         copy._series = {flow: list(parts) for flow, parts in self._series.items()}
         copy._series_left, copy._names = self._series_left, self._names
         copy.start, copy.end, copy.limits_reached = self.start, self.end, set(self.limits_reached)
