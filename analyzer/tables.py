@@ -249,7 +249,8 @@ RESETS = (
     Column("asked_once", "?", "", "those bytes had been sent once"),
     Column("covers", "?", "", "acknowledges exactly those bytes, so it was made after they were read"),
     Column("idle", "i8", "ns", "since the last packet of the flow before it", -1),
-    Column("closed", "?", "", "a FIN of either side, or a reset of the other, came before"),
+    Column("closed", "?", "", "a FIN of its own side, or a reset of the other, came before"),
+    Column("peer_closed", "?", "", "a FIN of the other side came before"),
     Column("heard", "i8", "bytes", "payload of this side before it, as far as kept"),
 )  # fmt: skip
 

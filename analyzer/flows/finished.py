@@ -12,6 +12,7 @@ from analyzer.flows.arenas import (
 from analyzer.flows.collect import collect_heads, collect_series, count_heads, packet_columns
 from analyzer.flows.resets import resets_of
 from analyzer.limits import FIRST_ROWS
+from analyzer.serial import ahead
 from analyzer.signature import Segment
 from analyzer.tables import SERIES, Table
 
@@ -127,12 +128,12 @@ def client_side(state: np.ndarray) -> np.ndarray:
 
 def assemble(pieces: list[Segment]) -> bytes:
     """A TCP stream's first contiguous bytes. Sequence numbers wrap; the first copy of a byte wins."""
-    base = min(pieces, key=lambda piece: _ahead(piece.seq, pieces[0].seq)).seq
+    base = min(pieces, key=lambda piece: ahead(piece.seq, pieces[0].seq)).seq
     if len(pieces) == 1:
         return pieces[0].data
     out = bytearray()
     waiting = sorted(
-        ((_ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2]
+        ((ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2]
     )
     for at, _, data in waiting:
         if at > len(out):
@@ -142,5 +143,5 @@ def assemble(pieces: list[Segment]) -> bytes:
     return bytes(out)
 
 
-def _ahead(a: int, b: int) -> int:
-    return ((a - b + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+

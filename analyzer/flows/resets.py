@@ -23,7 +23,7 @@ def resets_of(done: FinishedFlows) -> Table:
     """tables.RESETS of a batch; `server` is filled in where addresses are interned."""
     p = done.packets
     own = (p.icmp < 0) & (p.tcp_flags >= 0)
-    reset = own & (p.tcp_flags & TCP_RST != 0) & (p.dup_of < 0)
+    reset = own & (p.tcp_flags & TCP_RST != 0)
     if not reset.any():
         return Table.empty(RESETS)
     which = np.repeat(np.arange(len(done)), np.diff(done.row_start))
@@ -39,7 +39,9 @@ def resets_of(done: FinishedFlows) -> Table:
     data = own & (p.payload_len > 0) & ~reset
     up = p.up
     asked = np.where(up, before(data & ~up), before(data & up))[reset]
-    closed = before(own & (p.tcp_flags & TCP_FIN != 0)) >= 0
+    fin = own & (p.tcp_flags & TCP_FIN != 0)
+    fin_up, fin_down = before(fin & up) >= 0, before(fin & ~up) >= 0
+    closed = np.where(up, fin_up, fin_down)
     closed |= np.where(up, before(reset & ~up), before(reset & up)) >= 0
     count_up, count_down = np.cumsum(reset & up), np.cumsum(reset & ~up)
     nth = np.where(up, count_up - _at(count_up, start, reset & up), count_down - _at(count_down, start, reset & ~up)) - 1
@@ -64,6 +66,7 @@ def resets_of(done: FinishedFlows) -> Table:
             "covers": known & (picked.tcp_flags & TCP_ACK != 0) & (picked.ack == end),
             "idle": np.where(last >= 0, picked.ts - p.ts[last], -1),
             "closed": closed[reset],
+            "peer_closed": np.where(up, fin_down, fin_up)[reset],
             "heard": heard[reset],
         },
     )
