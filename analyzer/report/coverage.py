@@ -1,0 +1,132 @@
+"""What the capture did not show, as sentences; only what could change an answer, unless everything is asked for."""
+
+from __future__ import annotations
+
+from analyzer.report.escape import visible
+from analyzer.report.words import Words
+from analyzer.result import Coverage
+
+
+def sentences(seen: Coverage, words: Words, everything: bool = False, circumvention: bool = False) -> list[str]:
+    """Most important first; empty when nothing was missed."""
+    say, count = words.say, words.count
+    out = []
+    if seen.cut_at_byte is not None:
+        out.append(
+            say("The file breaks off at byte {byte}: what came after is not in this answer.", byte=seen.cut_at_byte)
+        )
+    for link, frames in sorted(seen.links_unknown.items()):
+        out.append(
+            count(
+                "{n} packet of the unknown link type {link} could not be read.",
+                "{n} packets of the unknown link type {link} could not be read.",
+                frames,
+                link=link,
+            )
+        )
+    if seen.packets_bad:
+        out.append(count("{n} packet was damaged or cut.", "{n} packets were damaged or cut.", seen.packets_bad))
+    if seen.kernel_drops:
+        out.append(
+            count(
+                "The capturing program missed {n} packet.",
+                "The capturing program missed {n} packets.",
+                seen.kernel_drops,
+            )
+        )
+    if seen.proxied:
+        out.append(
+            say("The capturing app wrote its own packet headers: tests that read headers and resets were left out.")
+        )
+    if seen.flows_midway:
+        out.append(
+            count(
+                "{n} connection was already open when the capture began.",
+                "{n} connections were already open when the capture began.",
+                seen.flows_midway,
+            )
+        )
+    if seen.one_direction:
+        out.append(
+            count(
+                "Of {n} connection only one direction was captured.",
+                "Of {n} connections only one direction was captured.",
+                seen.one_direction,
+            )
+        )
+    if seen.gaps:
+        out.append(
+            count(
+                "In {n} place packets arrived that are missing from the file.",
+                "In {n} places packets arrived that are missing from the file.",
+                seen.gaps,
+            )
+        )
+    if seen.snaplen_cut:
+        out.append(
+            count(
+                "{n} packet was cut short by the capture's settings.",
+                "{n} packets were cut short by the capture's settings.",
+                seen.snaplen_cut,
+            )
+        )
+    if seen.tunnelled:
+        out.append(_tunnelled(seen.tunnelled, words, circumvention))
+    if seen.clock_steps:
+        out.append(
+            count(
+                "The clock of the capture jumped {n} time.",
+                "The clock of the capture jumped {n} times.",
+                seen.clock_steps,
+            )
+        )
+    if seen.evicted:
+        out.append(
+            count(
+                "{n} connection was not followed to its end: there were too many at once.",
+                "{n} connections were not followed to their end: there were too many at once.",
+                seen.evicted,
+            )
+        )
+    if seen.limits_reached:
+        names = words.listing(visible(name) for name in seen.limits_reached)
+        out.append(say("Bounds of memory were reached ({names}): part of the traffic was left out.", names=names))
+    return out + (_minor(seen, words) if everything else [])
+
+
+def _tunnelled(flows: int, words: Words, circumvention: bool) -> str:
+    if circumvention:
+        return words.count(
+            "{n} connection runs inside a circumvention tool or a VPN and cannot be looked into.",
+            "{n} connections run inside a circumvention tool or a VPN and cannot be looked into.",
+            flows,
+        )
+    return words.count(
+        "{n} connection runs inside a tunnel and cannot be looked into.",
+        "{n} connections run inside a tunnel and cannot be looked into.",
+        flows,
+    )
+
+
+def _minor(seen: Coverage, words: Words) -> list[str]:
+    """What is worth a line only to an engineer."""
+    out = []
+    if seen.duplicates:
+        out.append(
+            words.count("{n} packet is a copy of another.", "{n} packets are copies of others.", seen.duplicates)
+        )
+    if seen.mirrored:
+        out.append(words.say("The capture holds ordinary packets twice (a mirror port, or two interfaces)."))
+    if seen.offload:
+        out.append(words.say("The network card joined packets before they were captured (offload)."))
+    if seen.fragments:
+        out.append(words.count("{n} packet came in fragments.", "{n} packets came in fragments.", seen.fragments))
+    if seen.icmp_unmatched:
+        out.append(
+            words.count(
+                "{n} ICMP error is about no connection in this file.",
+                "{n} ICMP errors are about no connection in this file.",
+                seen.icmp_unmatched,
+            )
+        )
+    return out

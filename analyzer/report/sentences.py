@@ -1,0 +1,278 @@
+"""What is said about a result, whatever it is then shown in.
+
+Every function takes the codes and values that `Result` holds and returns finished text in the language of `words`.
+Names that came from the wire pass through `quote`, so that each renderer makes them safe in its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from analyzer.report import causes, phrases
+from analyzer.report.escape import visible
+from analyzer.report.moments import clock
+from analyzer.report.words import N_, Words
+from analyzer.result import ACCUSING, STATES, Control, Named, Network, Result, RuledOut, Verdict
+from analyzer.signature import ROLES
+
+Quote = Callable[[str], str]
+
+SHOWN = frozenset({"blocked", "throttled"})  # states in which somebody's doing was shown, not only likely
+SLOW = frozenset({"throttled", "likely_throttled"})
+
+HEADLINES = {  # by the worst state of all
+    "blocked": N_("Interference was found."),
+    "throttled": N_("Interference was found."),
+    "likely_blocked": N_("Interference is probable, but other causes are not excluded."),
+    "likely_throttled": N_("Interference is probable, but other causes are not excluded."),
+    "impaired": N_("Something does not work, but this file does not show interference."),
+    "down": N_("Something does not work, but this file does not show interference."),
+    "insufficient": N_("No interference was seen, but this file cannot tell about everything."),
+    "ok": N_("No interference was seen in this file."),
+    None: N_("No interference was seen, and no known service was used in this file."),
+}
+
+
+class Service(NamedTuple):
+    """A service's line: the worst state of its roles, "in part" where others work."""
+
+    name: str
+    state: str
+    in_part: bool
+    worst: tuple[Verdict, ...]  # the verdicts in that state
+    verdicts: tuple[Verdict, ...]
+
+
+def headline(result: Result, words: Words) -> str:
+    """The finding of the whole capture, fit to be quoted alone."""
+    if result.error is not None:
+        return words.say("This capture cannot be used.")
+    if result.capture.packets == 0:
+        return words.say("Nothing was captured: the file holds no packets.")
+    states = {verdict.state for verdict in result.shown()}
+    worst = next((state for state in STATES if state in states), None)
+    if result.network.state != "normal" and worst not in ACCUSING:
+        return words.say(causes.NETWORKS[result.network.state])
+    return words.say(HEADLINES[worst])
+
+
+def network(found: Network, words: Words) -> str:
+    """What is to be said of the network before any service, and why."""
+    why = causes.WHY.get(found.why)
+    finding = words.say(causes.NETWORKS[found.state])
+    return words.say("{finding} {why}", finding=finding, why=words.say(why)) if why else finding
+
+
+def services(result: Result, everything: bool = False, quote: Quote = visible) -> list[Service]:
+    """One line per service or, where none is known, per name; worst first."""
+    groups: dict[tuple[bool, str], list[Verdict]] = {}
+    for verdict in result.shown(everything):
+        groups.setdefault((verdict.service is None, verdict.service or verdict.target), []).append(verdict)
+    lines = []
+    for (unknown, key), verdicts in groups.items():
+        state = min((verdict.state for verdict in verdicts), key=STATES.index)
+        worst = tuple(verdict for verdict in verdicts if verdict.state == state)
+        in_part = state != "ok" and any(verdict.state == "ok" for verdict in verdicts)
+        name = quote(key) if unknown else visible(result.service_names.get(key, key))
+        lines.append(Service(name, state, in_part, worst, tuple(verdicts)))
+    return sorted(lines, key=lambda line: STATES.index(line.state))
+
+
+def state(verdict_state: str, words: Words, in_part: bool = False) -> str:
+    return words.say((phrases.IN_PART if in_part else phrases.STATES)[verdict_state])
+
+
+def parts(line: Service, words: Words) -> list[str]:
+    """The roles that a service's worst state is about, where it has others."""
+    if len(line.verdicts) == 1:
+        return []
+    return list(dict.fromkeys(filter(None, (role(verdict.role, words) for verdict in line.worst))))
+
+
+def role(code: str | None, words: Words) -> str | None:
+    """A service role as people call it."""
+    return words.say(phrases.ROLES[code]) if code in phrases.ROLES else visible(code) if code else None
+
+
+def name(verdict: Verdict, words: Words, service_name: str | None, quote: Quote = visible) -> str:
+    """What the verdict is about: service, role and the name or address, as far as they are known."""
+    part = role(verdict.role, words)
+    own = None if verdict.target == f"{verdict.service}/{verdict.role}" else quote(verdict.target)
+    if service_name is None:
+        return own or quote(verdict.target)
+    service = visible(service_name)
+    if part and own:
+        return words.say("{service} ({part}: {name})", service=service, part=part, name=own)
+    return words.say("{service} ({part})", service=service, part=part or own) if part or own else service
+
+
+def summary(verdict: Verdict, words: Words, service_name: str | None, quote: Quote = visible) -> str:
+    """One plain sentence: what was found, about what, how sure, in how many attempts."""
+    target = name(verdict, words, service_name, quote)
+    count = attempts(verdict, words)
+    if verdict.state == "insufficient":
+        return _cannot_tell(verdict, words, target)
+    finding = words.say(_found(verdict), target=target)
+    means = done(verdict, words) if verdict.state in ACCUSING else None
+    if means and count:
+        sentence = (
+            N_("{finding}: {means} ({count}).")
+            if verdict.state in SHOWN
+            else N_("{finding}: {means} ({count}); other causes are not excluded.")
+        )
+        return words.say(sentence, finding=finding, means=means, count=count)
+    if means:
+        sentence = (
+            N_("{finding}: {means}.")
+            if verdict.state in SHOWN
+            else N_("{finding}: {means}; other causes are not excluded.")
+        )
+        return words.say(sentence, finding=finding, means=means)
+    return words.say("{finding} ({count}).", finding=finding, count=count) if count else finding + "."
+
+
+def _found(verdict: Verdict) -> str:
+    if verdict.state == "impaired" and 0 < verdict.attempts == verdict.failed:
+        return phrases.FOUND["failed", None]
+    if verdict.state in ACCUSING and verdict.methods:
+        return phrases.FOUND[verdict.state, phrases.RECOGNISED.get(verdict.methods[0].method.trigger)]
+    return phrases.FOUND[verdict.state, None]
+
+
+def _cannot_tell(verdict: Verdict, words: Words, target: str) -> str:
+    reason = limit(verdict.limits[0], words) if verdict.limits else None
+    if reason and verdict.attempts:
+        return words.count(
+            "This file cannot tell what happens to {target}: {reason} ({n} attempt seen).",
+            "This file cannot tell what happens to {target}: {reason} ({n} attempts seen).",
+            verdict.attempts,
+            target=target,
+            reason=reason,
+        )
+    if reason:
+        return words.say("This file cannot tell what happens to {target}: {reason}.", target=target, reason=reason)
+    return words.say("This file cannot tell what happens to {target}.", target=target)
+
+
+def attempts(verdict: Verdict, words: Words) -> str | None:
+    """How many attempts there were and how they fared; None when there was none."""
+    if verdict.attempts <= 0:
+        return None
+    if verdict.state == "ok":
+        return words.count(
+            "{fine} of {n} attempt worked",
+            "{fine} of {n} attempts worked",
+            verdict.attempts,
+            fine=words.number(verdict.attempts - verdict.failed),
+        )
+    bad = words.number(verdict.failed)
+    if verdict.state in SLOW:
+        return words.count(
+            "{bad} of {n} attempt was slow", "{bad} of {n} attempts were slow", verdict.attempts, bad=bad
+        )
+    return words.count("{bad} of {n} attempt failed", "{bad} of {n} attempts failed", verdict.attempts, bad=bad)
+
+
+def done(verdict: Verdict, words: Words) -> str | None:
+    """What was done, by the first two methods that differ in it: one clause."""
+    clauses: list[str] = []
+    for named in verdict.methods:
+        clause = action(named, words, verdict.state in SHOWN)
+        if clause not in clauses:
+            clauses.append(clause)
+    if len(clauses) > 1:
+        return words.say("{first}, and {second}", first=clauses[0], second=clauses[1])
+    return clauses[0] if clauses else None
+
+
+def action(named: Named, words: Words, shown: bool) -> str:
+    """What was done, or, where it is not shown that somebody did it, what was seen; with the measured value."""
+    code = named.method.action
+    measured = phrases.MEASURED.get((code, shown))
+    if measured and code == "freeze" and named.freeze_bytes is not None:
+        return words.say(measured, size=words.size(named.freeze_bytes))
+    if measured and code != "freeze" and named.rate_kbps is not None and named.rate_kbps > 0:
+        return words.say(measured, rate=words.rate(named.rate_kbps))
+    return words.say((phrases.DONE if shown else phrases.SEEN)[code])
+
+
+def trigger(named: Named, words: Words, quote: Quote = visible) -> str:
+    recognised = words.say(phrases.TRIGGERS[named.method.trigger])
+    if not named.method.trigger_detail:
+        return recognised
+    return words.say("{trigger}: {detail}", trigger=recognised, detail=quote(named.method.trigger_detail))
+
+
+def position(named: Named, words: Words) -> str:
+    return words.say(phrases.POSITIONS[named.method.position])
+
+
+def hops(named: Named, words: Words) -> str:
+    """How far away it happened; empty when that was not measured."""
+    return "" if named.hops is None else words.count("about {n} hop away", "about {n} hops away", named.hops)
+
+
+def control(fared: Control, words: Words, service_names: dict[str, str], quote: Quote = visible) -> str:
+    """Which control there was and how it fared."""
+    service, _, part = fared.target.partition("/")
+    target = quote(fared.target)
+    if service in service_names:
+        called = visible(service_names[service])
+        target = words.say("{service} ({part})", service=called, part=role(part, words)) if part else called
+    return words.say(
+        causes.CONTROLS[fared.kind],
+        target=target,
+        fine=words.number(fared.fine),
+        attempts=words.number(fared.attempts),
+    )
+
+
+def explanation(considered: RuledOut, words: Words) -> str:
+    """An ordinary explanation: excluded, with the reason, or still open."""
+    if not considered.excluded:
+        return words.say(causes.STILL_OPEN[considered.explanation])
+    excluded = words.say(causes.EXCLUDED[considered.explanation])
+    if considered.rule is None:
+        return excluded
+    reason = words.say(causes.BECAUSE[considered.rule]) if considered.rule in causes.BECAUSE else considered.rule
+    return words.say("{excluded} ({reason})", excluded=excluded, reason=reason)
+
+
+def limit(code: str, words: Words, circumvention: bool = False) -> str:
+    """What keeps a verdict from saying more; tools are named only when asked for."""
+    return words.say(causes.NAMED[code] if circumvention and code in causes.NAMED else causes.LIMITS[code])
+
+
+def next_step(code: str, words: Words) -> str:
+    return words.say(causes.NEXT_STEPS[code])
+
+
+def moment(ts: int, start: int | None, words: Words) -> str:
+    """A time of the day, and how far into the capture it is."""
+    if start is None or ts < start:
+        return words.say("{clock} UTC", clock=clock(ts))
+    return words.say("{clock} UTC, {duration} into the capture", clock=clock(ts), duration=words.duration(ts - start))
+
+
+def proof(named: Named, words: Words, most: int) -> list[str]:
+    """The frames that prove it, by what they show; frame numbers stand as Wireshark takes them."""
+    by_role: dict[str, list[int]] = {}
+    for witness in named.witnesses:
+        by_role.setdefault(witness.role, []).append(witness.frame)
+    lines = []
+    for code in ROLES:
+        if frames := by_role.get(code):
+            shown = words.listing([*map(str, frames[:most]), *(["…"] if len(frames) > most else [])])
+            lines.append(
+                words.count(
+                    "packet {frames}: {role}",
+                    "packets {frames}: {role}",
+                    len(frames),
+                    frames=shown,
+                    role=words.say(phrases.WITNESSES[code]),
+                )
+            )
+    if named.frames_total > len(named.witnesses):
+        lines.append(words.count("{n} packet in all", "{n} packets in all", named.frames_total))
+    return lines

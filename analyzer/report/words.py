@@ -1,0 +1,100 @@
+"""The language of a report: English in the code, every other language a gettext catalogue beside it.
+
+Messages are whole sentences or whole clauses with named placeholders, because word order, case and number differ between
+languages. The English text is the message id, so that a missing translation still says something true. The catalogues
+are kept with Babel, from the root of the project::
+
+    pybabel extract --no-default-keywords -k N_ -k say -k count:1,2 -k pgettext:1c,2 --no-location --sort-output \
+        -o interference.pot analyzer
+    pybabel update -D interference -i interference.pot -d analyzer/locale --no-wrap
+    pybabel compile -D interference -d analyzer/locale --statistics
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+
+from analyzer.errors import UsageError
+
+DOMAIN = "interference"
+SOURCE = "en"
+
+
+def N_(message: str) -> str:  # the name gettext's tools know
+    """Marks a message that is looked up later, in `Words.say`."""
+    return message
+
+
+def languages() -> tuple[str, ...]:
+    """The languages a report can be written in."""
+    found = [place.name for place in files("analyzer").joinpath("locale").iterdir() if place.is_dir()]
+    return (SOURCE, *sorted(found))
+
+
+class Words:
+    """Says things in one language.
+
+    Parameters
+    ----------
+    lang : str
+        A language as in `LANG`: "ru", "ru_RU.UTF-8" and "ru-RU" are all Russian.
+
+    Raises
+    ------
+    UsageError
+        There is no catalogue for it.
+    """
+
+    def __init__(self, lang: str = SOURCE):
+        self.lang = lang.replace("-", "_").split(".")[0].split("_")[0].lower()
+        self._catalogue: NullTranslations = NullTranslations()
+        if self.lang == SOURCE:
+            return
+        if self.lang not in languages():
+            raise UsageError(f"no report in the language {lang!r}; there is {', '.join(languages())}")
+        with files("analyzer").joinpath("locale", self.lang, "LC_MESSAGES", f"{DOMAIN}.mo").open("rb") as catalogue:
+            self._catalogue = GNUTranslations(catalogue)
+
+    def say(self, message: str, **values: object) -> str:
+        """The message in this language, with its placeholders filled."""
+        return self._catalogue.gettext(message).format(**values)
+
+    def count(self, one: str, many: str, n: int, **values: object) -> str:
+        """The same for a message that depends on a number; `{n}` is the number."""
+        return self._catalogue.ngettext(one, many, n).format(**({"n": self.number(n)} | values))
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A count or quantity with this language's separators (never for frame numbers: they are typed elsewhere)."""
+        whole, _, fraction = f"{value:,.{digits}f}".partition(".")
+        whole = whole.replace(",", self._catalogue.pgettext("between thousands", ","))
+        return whole + self._catalogue.pgettext("before decimals", ".") + fraction if fraction else whole
+
+    def rate(self, kbps: float) -> str:
+        if kbps >= 1000:
+            return self.say("{rate} Mbit/s", rate=self.number(kbps / 1000, 1))
+        return self.say("{rate} kbit/s", rate=self.number(kbps))
+
+    def size(self, count: int) -> str:
+        if count >= 1_000_000:
+            return self.say("{size} MB", size=self.number(count / 1e6, 1))
+        if count >= 1000:
+            return self.say("{size} kB", size=self.number(count / 1000, 1))
+        return self.count("{n} byte", "{n} bytes", count)
+
+    def duration(self, ns: int) -> str:
+        """A length of time, as coarse as a reader needs it."""
+        seconds = ns / 1e9
+        if seconds >= 120:
+            return self.say("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
+        return self.say("{seconds} s", seconds=self.number(seconds, 0 if seconds >= 10 else 1))
+
+    @staticmethod
+    def sentence(clause: str) -> str:
+        """A clause standing alone. Not for clauses that may begin with a name."""
+        return clause[:1].upper() + clause[1:] + "."
+
+    @staticmethod
+    def listing(items: Iterable[str]) -> str:
+        return ", ".join(items)
