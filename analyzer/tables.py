@@ -77,6 +77,7 @@ class Cut(IntFlag):
     SERIES = 64  # series capped
     PART = 128  # finished early for want of memory; goes on as another part
     PROXIED = 256  # TCP/IP headers invented by the capturing device
+    PROBE = 1024  # payload sent with another TTL than the SYN: a traceroute-like probe or a local packet tool
     CAPTURE_END = 512  # still exchanging packets within the last two seconds of the capture
 
 
@@ -154,6 +155,7 @@ FLOWS = (
     Column("end", "i8", "time", "time of its last packet"),
     Column("first_frame", "i8", "", "first frame"),
     Column("last_frame", "i8", "", "last frame"),
+    Column("asked_frame", "i8", "", "frame of the client's first payload", -1),
     Column("stage", "i1", "", "see `Stage`"),
     Column("ended_by", "i1", "", "see `End`"),
     Column("packets_up", "i8", "", "packets from the client"),
@@ -214,7 +216,7 @@ ATTEMPTS = (
         for column in FLOWS
         if column.name
         in {
-            "start", "end", "last_frame", "stage", "ended_by", "bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down",
+            "start", "end", "last_frame", "asked_frame", "stage", "ended_by", "bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down",
             "resent_up", "resent_down", "lost_up", "lost_down", "unacked_up", "unacked_down", "syns", "synacks", "rsts_up", "rsts_down",
             "fin_up", "fin_down", "rst_at", "first_up_data", "first_down_data", "last_up", "last_down",
             "syn_rtt", "data_rtt", "vantage", "cut", "final",

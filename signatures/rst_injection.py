@@ -1,9 +1,9 @@
 """RST injection: a machine that is not the other end tears the connection down in its name.
 
 **How it shows.** A machine beside the path sees copies of packets and can only add some; its reset races what the real
-end sends, and the race leaves traces: the real end talks on, its answer still arrives, the reset is sooner than the path
-allows, or repeats with sequence numbers guessed ahead. A machine in the path may drop the rest and leaves timing and
-header traces only.
+end sends, and the race leaves traces: the real end talks on, its answer still arrives, the reset is sooner than the
+path allows, or repeats with sequence numbers guessed ahead. A machine in the path may drop the rest and leaves timing
+and header traces only.
 
 **What it cannot see.** A forger that copies TTL and IP-ID and drops everything after; packets rewritten into resets
 (they carry the server's own header and timing); who owns the machine. A reset by a load balancer, a CDN edge or a
@@ -164,8 +164,8 @@ REFUSED = Rule(
 )  # fmt: skip
 
 RULES = (
-    SERVER_TALKS_ON, CLIENT_TALKS_ON, LATE_ANSWER, CHALLENGED, FASTER, SOONER_THAN_PATH, BEFORE_SYNACK, BEHIND_DATA, LADDER,
-    TTLS_DISAGREE, BEYOND_SENT, UNSENT_ACKED, UNLIKE_KINDS, BURST_OF, BARE_WITH_WINDOW, TTL_DIFFERS, HEADER_COPIED,
+    SERVER_TALKS_ON, CLIENT_TALKS_ON, LATE_ANSWER, CHALLENGED, FASTER, SOONER_THAN_PATH, BEFORE_SYNACK, BEHIND_DATA,
+    LADDER, TTLS_DISAGREE, BEYOND_SENT, UNSENT_ACKED, UNLIKE_KINDS, BURST_OF, BARE_WITH_WINDOW, TTL_DIFFERS, HEADER_COPIED,
     AFTER_CLOSE, REFUSED,
 )  # fmt: skip
 _RACES_PROVE = Method("rst", position="on_path")  # both the injected and the genuine packet arrived
@@ -194,22 +194,23 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
         elif reset.up and flow.vantage in (Vantage.CLIENT, Vantage.UNKNOWN):
             continue  # what leaves the capturing machine is its own doing
         elif flow.synacks:
-            findings += _races(_Talk(flow, done.rows(i)), reset)
+            findings += _races(_Talk(flow, done.rows(i), reset.up), reset)
         elif not reset.up and reset.tcp_flags & TCP_ACK and flow.syns:
             findings.append(_found(REFUSED, reset, {"rst_after_syn_ms": _ms(reset.idle)}))
     far = (flows.vantage == Vantage.SERVER) | (flows.vantage == Vantage.MIDDLE)
     for i in np.flatnonzero(far & (flows.cut & Cut.GAP != 0) & (flows.synacks > 0)).tolist():
-        findings += _unsent(flows.row(i), _Talk(flows.row(i), done.rows(i)))
+        findings += _unsent(flows.row(i), _Talk(flows.row(i), done.rows(i), True))
     return findings
 
 
 class _Talk:
     """One flow's own packets in order, as plain values."""
 
-    def __init__(self, flow: SimpleNamespace, rows):
+    def __init__(self, flow: SimpleNamespace, rows, of_client: bool):
         self.flow = flow
         self.packets = [p for p in rows[rows.icmp < 0].rows() if p.tcp_flags >= 0]
-        self.rtt = flow.syn_rtt if flow.syn_rtt >= 0 else max(flow.data_rtt, 0)
+        rtts = (flow.ack_gap, flow.data_rtt_down) if of_client else (flow.syn_rtt, flow.data_rtt)
+        self.rtt = next((rtt for rtt in rtts if rtt >= 0), 0)
         self.guard = max(REORDERED_WITHIN, int(REORDERED_SHARE * self.rtt))
 
 

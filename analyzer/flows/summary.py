@@ -17,6 +17,7 @@ LONG_ANSWER = 1 << 16  # bytes: whoever got this much was served, in one exchang
 ALIVE_WITHIN = 2_000_000_000  # ns before the capture's end: too close to call anything silence
 FAR, NEAR = 0.2, 1_000_000  # one handshake gap under a fifth of the other, and the other over 1 ms, tells the vantage
 INITIAL_TTLS = (64, 128, 255)  # what hosts send; seen undiminished, the sender is this machine or its neighbour
+PROBE_HOPS = 3  # routes change by a hop or two between two packets of one host
 ZDTUN_ISN = 0x77EB77EB  # constant of the userland TCP stack behind root-less phone captures, since 2018
 
 
@@ -48,6 +49,7 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
         "end": state[:, a.LAST_TS],
         "first_frame": state[:, a.FIRST_FRAME],
         "last_frame": state[:, a.LAST_FRAME],
+        "asked_frame": facts.asked_frame,
         "stage": stage,
         "ended_by": np.where(answerable, _end(state, up, down, tcp, stage, unacked_up, facts), End.OPEN).astype(
             np.int8
@@ -133,6 +135,8 @@ class _Facts:
         self.proxied = np.zeros(n, bool)
         self.up_initial_ttl = np.zeros(n, bool)
         self.down_initial_ttl = np.zeros(n, bool)
+        self.asked_frame = np.full(n, -1)
+        self.probe = np.zeros(n, bool)
 
 
 def _rows_facts(batch: FinishedFlows) -> _Facts:
@@ -157,6 +161,12 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
     facts.first_reset_down = earliest(reset & ~p.up) < earliest(reset & p.up)
     synack = own & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK) & (p.tcp_flags >= 0)
     facts.proxied[which[synack & (p.seq == ZDTUN_ISN)]] = True
+    asking = own & p.up & (p.payload_len > 0)
+    facts.asked_frame[which[asking][::-1]] = p.frame[asking][::-1]  # the first of each flow is written last
+    syn_ttl = np.full(len(batch), -1)
+    syn = own & p.up & (p.tcp_flags >= 0) & (p.tcp_flags & (TCP_SYN | TCP_ACK) == TCP_SYN)
+    syn_ttl[which[syn]] = p.ttl[syn]
+    facts.probe[which[asking & (syn_ttl[which] >= 0) & (p.ttl < syn_ttl[which] - PROBE_HOPS)]] = True
     initial = np.isin(p.ttl, INITIAL_TTLS) & own & ~reset
     facts.up_initial_ttl[which[initial & p.up]] = True
     facts.down_initial_ttl[which[initial & ~p.up]] = True
@@ -216,6 +226,7 @@ def _cut(state, up, down, tcp, facts, clock) -> np.ndarray:
     cut |= np.where(midway, int(Cut.MIDWAY), 0)
     cut |= np.where(lonely, int(Cut.ONE_DIRECTION), 0)
     cut |= np.where(facts.proxied, int(Cut.PROXIED), 0)
+    cut |= np.where(facts.probe, int(Cut.PROBE), 0)
     cut |= np.where(clock - state[:, a.LAST_TS] < ALIVE_WITHIN, int(Cut.CAPTURE_END), 0)
     return cut.astype(np.int32)
 

@@ -1,0 +1,180 @@
+"""How attempts fared, and which other traffic should have met the same fate if the cause were ordinary.
+
+Shared by signatures (exact tests over attempts) and the verdict (what it may say), so that both mean the same by
+"failed" and by "control". Silence is judged slowly: what a client abandoned at once, or the capture cut off, is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.signature import Knowledge, Seen
+from analyzer.tables import Cut, End, Stage, Table
+
+SECOND = 1_000_000_000
+ATTEMPT = 10 * SECOND  # retries within this are one attempt: clients retry at once, by habit
+GAVE_UP = 5 * SECOND  # a client that waited this long for an answer did not abort for its own reasons
+QUIC_GAVE_UP = 1 * SECOND  # browsers fall back to TCP after that
+SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within this
+RESENT = 2  # resends of unacknowledged bytes, or SYNs beyond the first: one may be lost by chance
+RESIDUAL = 180 * SECOND  # longest residual blocking of a three-tuple that is documented (GFW, 2020)
+DATAGRAMS = 3  # unanswered datagrams: the same for UDP
+
+
+class Fate(IntEnum):
+    """What became of an attempt. Below FAILED it says nothing against the path."""
+
+    UNKNOWN = 0
+    FINE = 1
+    FAILED = 2  # from here on: how it failed
+    SYN_SILENT = 3
+    REFUSED = 4
+    SILENT = 5  # asked, never answered
+    STALLED = 6  # answered at first, then our bytes were never acknowledged again
+    RESET = 7
+    CLOSED = 8  # the server's side closed without a word
+    ALERT = 9
+    ICMP = 10
+
+
+def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
+    """`Fate` of each attempt (int8)."""
+    a = attempts
+    alert = _says(a.answer, text, "alert")
+    tcp, udp = a.proto == 6, a.proto == 17
+    ended = a.ended_by
+    broken = a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROBE) != 0
+    waited = a.end - a.first_up_data >= GAVE_UP
+    unheard = (a.unacked_up > 0) & (a.resent_up >= RESENT)
+    early = (a.stage == Stage.ASKED) | (a.stage == Stage.ANSWERED)
+    open_stage = a.stage == Stage.OPEN
+    reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0)
+    fate = np.select(
+        [
+            broken,
+            tcp & (a.stage == Stage.SYN) & (ended == End.RST_DOWN),
+            tcp & (a.stage == Stage.SYN) & (ended == End.ICMP),
+            tcp & (a.stage == Stage.SYN) & (ended == End.SILENCE) & (a.syns > RESENT),
+            tcp & alert & (a.stage <= Stage.ANSWERED),
+            tcp & (early | open_stage) & (ended == End.RST_DOWN) & reset_first & (a.new_up > 0),
+            tcp & (a.stage == Stage.ASKED) & (unheard | waited),
+            tcp & (a.stage == Stage.ASKED) & (a.fin_down >= 0) & ((a.fin_up < 0) | (a.fin_down < a.fin_up)),
+            tcp & (a.stage >= Stage.ANSWERED) & (ended == End.SILENCE) & unheard,
+            tcp & (a.stage == Stage.ANSWERED) & (ended != End.RST_DOWN) & (a.new_down > 0),
+            tcp & (a.stage == Stage.SERVED),
+            udp & (a.packets_down > 0),
+            udp & (ended == End.ICMP),
+            udp & (a.packets_up >= DATAGRAMS) & (a.end - a.start >= QUIC_GAVE_UP),
+        ],
+        [
+            Fate.UNKNOWN, Fate.REFUSED, Fate.ICMP, Fate.SYN_SILENT, Fate.ALERT, Fate.RESET, Fate.SILENT, Fate.CLOSED,
+            Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP, Fate.SILENT,
+        ],
+        Fate.UNKNOWN,
+    )  # fmt: skip
+    return fate.astype(np.int8)
+
+
+def _says(words: np.ndarray, text: Callable[[int], str | None], start: str) -> np.ndarray:
+    """Interned words that begin so."""
+    numbers, where = np.unique(words, return_inverse=True)
+    return np.array([(text(n) or "").startswith(start) for n in numbers.tolist()], bool)[where.reshape(-1)]
+
+
+def counted(attempts: Table, fate: np.ndarray) -> tuple[Table, np.ndarray]:
+    """Attempts with their retries merged, and their fates: what tests of significance may count.
+
+    One row per (client, target, address, port, protocol) and ten seconds. A merged attempt is fine if any of it was.
+    After a failure, what is not even greeted by a SYN/ACK within three minutes can be residual blocking of the same
+    three-tuple, and is merged too: it would count one trigger twice.
+    """
+    keep = fate != Fate.UNKNOWN
+    a, fate = attempts[keep], fate[keep]
+    if not len(a):
+        return a, fate
+    order = np.lexsort((a.start, a.proto, a.port, a.server, a.target, a.client))
+    a, fate = a[order], fate[order]
+    same = np.ones(len(a), bool)
+    for name in ("client", "target", "server", "port", "proto"):
+        same[1:] &= a.columns[name][1:] == a.columns[name][:-1]
+    same[0] = False
+    near = np.zeros(len(a), bool)
+    near[1:] = a.start[1:] - a.start[:-1] < ATTEMPT
+    ungreeted = (a.stage == Stage.SYN) & (fate >= Fate.FAILED)
+    after_failure = (fate[:-1] >= Fate.FAILED) & ~ungreeted[:-1] & (a.start[1:] - a.start[:-1] < RESIDUAL)
+    residual = np.concatenate(([False], ungreeted[1:] & after_failure))
+    group = np.cumsum(~(same & (near | residual))) - 1
+    heads = np.flatnonzero(np.concatenate(([True], np.diff(group) > 0)))
+    fine = np.bincount(group, fate == Fate.FINE) > 0
+    return a[heads], np.where(fine, Fate.FINE, fate[heads]).astype(np.int8)
+
+
+class Fared(NamedTuple):
+    """A kind of control and the (merged) attempts that belong to it, as row numbers."""
+
+    kind: str
+    rows: np.ndarray
+
+
+def controls_of(mine: np.ndarray, a: Table, fate: np.ndarray, seen: Seen, known: Knowledge) -> list[Fared]:
+    """The controls of some attempts (row numbers into `a`), strongest kind first; a row counts under its strongest.
+
+    Only what lies within five minutes of one of them, in their own client, is a control.
+    """
+    near = _near(a, mine)
+    target, server = a.target[mine], a.server[mine]
+    service, name = np.unique(a.service[mine]), np.unique(a.name[mine])
+    client = np.isin(a.client, a.client[mine])
+    other = near & client & ~np.isin(a.target, target) & (a.proto == a.proto[mine][0])
+    here = np.isin(a.server, server)
+    named = (a.name >= 0) & ~np.isin(a.name, name)
+    same_service = _among(a.service, service)
+    kinds = _by_service(a, seen, known)
+    masks = (
+        ("same_address_other_name", other & here & named & np.isin(a.port, a.port[mine])),
+        ("same_name_other_address", near & client & _among(a.name, name) & ~here),
+        ("same_service_other_channel", near & client & same_service & ~np.isin(a.target, target)),
+        ("same_protocol_other_service", other & ~same_service & (kinds == 0) & _among(a.protocol, a.protocol[mine])),
+        ("connectivity_check", near & client & (kinds == _CHECK) & ~same_service),
+        ("domestic_service", near & client & (kinds == _DOMESTIC) & ~same_service),
+        ("other_client_networks", near & here & ~client & np.isin(a.port, a.port[mine])),
+    )
+    taken = np.zeros(len(a), bool)
+    taken[mine] = True
+    found = []
+    for kind, mask in masks:
+        rows = np.flatnonzero(mask & ~taken)
+        if len(rows):
+            taken[rows] = True
+            found.append(Fared(kind, rows))
+    return found
+
+
+def _among(column: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Rows whose value is one of `values`; nulls are like nothing."""
+    return np.isin(column, values) & (column >= 0)
+
+
+_CHECK, _DOMESTIC = 1, 2
+
+
+def _by_service(a: Table, seen: Seen, known: Knowledge) -> np.ndarray:
+    numbers, where = np.unique(a.service, return_inverse=True)
+    kinds = []
+    for number in numbers.tolist():
+        service = seen.text(number)
+        kinds.append(_DOMESTIC if known.is_domestic(service) else _CHECK if known.kind(service) == "check" else 0)
+    return np.array(kinds or [0], np.int8)[where.reshape(-1)]
+
+
+def _near(a: Table, mine: np.ndarray) -> np.ndarray:
+    """Attempts within five minutes of one of `mine`."""
+    times = np.sort(a.start[mine])
+    at = np.searchsorted(times, a.start)
+    before = a.start - times[np.maximum(at - 1, 0)]
+    after = times[np.minimum(at, len(times) - 1)] - a.start
+    return (np.abs(before) <= SAME_MINUTES) | (np.abs(after) <= SAME_MINUTES)
