@@ -1,0 +1,126 @@
+"""One direction of a TCP flow's series in the form the fits want: seconds, unwrapped offsets, the receiver's ACKs.
+
+Where the capture stands decides what can be seen: near the sender, what was sent; near the receiver, what arrived.
+The handshake tells (SYN to SYN/ACK is the round trip on the server's side of the capture, SYN/ACK to ACK on the client's).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.tables import Kind, Table
+
+IP_AND_TCP = 52  # bytes of headers on a data packet: IPv4 20, TCP 20, timestamps 12 (RFC 7323); 1 % of a full packet
+MSS = (
+    1448  # bytes; what a captured frame larger than any Ethernet packet (segmentation offload) is cut into on the wire
+)
+LARGEST_PACKET = 1500  # bytes of payload above which a frame cannot be one Ethernet packet
+MOST_PIECES = 64  # packets in one offloaded frame: 64 KiB / MSS is 45
+
+
+class Stream(NamedTuple):
+    """Data packets of one direction by time, and what the receiver had acknowledged when."""
+
+    t: np.ndarray  # seconds since the flow's first packet
+    start: np.ndarray  # unwrapped sequence numbers
+    end: np.ndarray
+    ack_t: np.ndarray  # ACKs that advanced, by time
+    acked: np.ndarray  # the highest acknowledged, in the same numbers
+    asked_t: np.ndarray  # payload packets of the other direction
+    before: float  # seconds of round trip between the capture and the sender; NaN when not seen
+    behind: float  # and between the capture and the receiver
+
+    @property
+    def rtt(self) -> float:
+        """The path's base round trip, as far as it was seen; 0 when nothing was."""
+        return float(np.nansum((self.before, self.behind)))
+
+
+def stream(series: Table, up: bool) -> Stream:
+    """The `up` (or down) direction of one TCP flow."""
+    series = series[np.argsort(series.ts, kind="stable")]
+    t = (series.ts - series.ts[0]) / 1e9 if len(series) else np.empty(0)
+    data = (series.up == up) & (series.payload_len > 0) & (series.kind != Kind.KEEPALIVE)
+    back = series.up != up
+    start = _unwrap(series.seq[data])
+    end = start + series.payload_len[data]
+    ack_t, acked = (
+        _acks(t, series, back & (series.ack > 0), int(series.seq[data][0]), end) if len(end) else (t[:0], end)
+    )
+    before, behind = _round_trips(series, t, up)
+    if np.isnan(behind):
+        behind = _least_echo(t[data], end, ack_t, acked)
+    return Stream(t[data], start, end, ack_t, acked, t[back & (series.payload_len > 0)], before, behind)
+
+
+def split(t: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frames put together by the network card, as the packets they were on the wire."""
+    length = end - start
+    if not len(length) or length.max() <= LARGEST_PACKET:
+        return t, start, end
+    pieces = np.where(length > LARGEST_PACKET, np.minimum(-(-length // MSS), MOST_PIECES), 1)
+    which = np.repeat(np.arange(len(t)), pieces)
+    number = np.arange(len(which)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first = start[which] + number * MSS
+    last = np.where(number == pieces[which] - 1, end[which], first + MSS)
+    return t[which], first, last
+
+
+def first_ack(stream: Stream, end: np.ndarray) -> np.ndarray:
+    """Time of the first ACK at or beyond each offset; infinity when there is none."""
+    at = np.searchsorted(stream.acked, end, "left")
+    return np.concatenate((stream.ack_t, [np.inf]))[at]
+
+
+def _acks(
+    t: np.ndarray, series: Table, back: np.ndarray, origin: int, end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """ACKs that advanced. One beyond anything sent (a forged reset's, or of data lost by the capture) is left out."""
+    t, numbers = t[back], series.ack[back]
+    if not len(t):
+        return t, numbers
+    acked = _unwrap(numbers) + _nearest(int(numbers[0]), origin)
+    sane = acked <= end.max() + 1  # a FIN counts one
+    t, acked = t[sane], acked[sane]
+    advance = acked > np.concatenate(([-(1 << 62)], np.maximum.accumulate(acked)[:-1]))
+    return t[advance], acked[advance]
+
+
+def _unwrap(numbers: np.ndarray) -> np.ndarray:
+    """32-bit numbers as offsets from the first, the shorter way round each time."""
+    if not len(numbers):
+        return np.empty(0, np.int64)
+    steps = (np.diff(numbers.astype(np.int64)) + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+    return np.concatenate(([0], np.cumsum(steps)))
+
+
+def _nearest(number: int, origin: int) -> int:
+    return ((number - origin + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def _round_trips(series: Table, t: np.ndarray, up: bool) -> tuple[float, float]:
+    """(to the sender, to the receiver) from the handshake; NaN where it was not seen whole."""
+    few = series[:16]
+    nothing = float("nan"), float("nan")
+    if not len(few) or not few.up[0] or few.payload_len[0] or few.ack[0]:
+        return nothing
+    answer = np.flatnonzero(~few.up & (few.payload_len == 0) & (few.ack == (few.seq[0] + 1 & 0xFFFFFFFF)))
+    if not len(answer):
+        return nothing
+    asked = np.flatnonzero(few.up[: answer[0]] & (few.seq[: answer[0]] == few.seq[0]))
+    done = np.flatnonzero(few.up & (few.ack == (few.seq[answer[0]] + 1 & 0xFFFFFFFF)))
+    done = done[done > answer[0]]
+    if len(asked) != 1 or not len(done):
+        return nothing
+    server, client = t[answer[0]] - t[asked[0]], t[done[0]] - t[answer[0]]
+    return (float(client), float(server)) if up else (float(server), float(client))
+
+
+def _least_echo(t: np.ndarray, end: np.ndarray, ack_t: np.ndarray, acked: np.ndarray) -> float:
+    """Least time from a packet to the ACK that first covers it."""
+    at = np.searchsorted(acked, end, "left")
+    waited = (np.concatenate((ack_t, [np.inf]))[at] - t) if len(t) else t
+    waited = waited[np.isfinite(waited) & (waited > 0)]
+    return float(waited.min()) if len(waited) else float("nan")
