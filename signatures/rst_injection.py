@@ -244,6 +244,10 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
     if answers and not reset.up and not reset.heard and reset.asked >= 0:
         found.append(_found(LATE_ANSWER, reset, {"after_ms": _ms(answers[0].ts - reset.ts)}, answers[0], _RACES_PROVE))
     found += _challenge(reset, peer, later)
+    greeted = [p for p in after if p.tcp_flags & TCP_SYN and p.ts - reset.ts <= SAME_SYN]
+    if greeted and talk.flow.syns == 1 and not reset.up and not any(p.tcp_flags & TCP_SYN for p in before):
+        measured = {"synack_after_ms": _ms(greeted[0].ts - reset.ts)}
+        found.append(_found(BEFORE_SYNACK, reset, measured, greeted[0], _RACES_PROVE))
 
     written = max((_end(p) for p in before if p.payload_len), key=lambda end: ahead(end, reset.seq), default=None)
     if written is not None and ahead(written, reset.seq) > 0 and alive:
