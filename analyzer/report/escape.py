@@ -1,9 +1,9 @@
 """Text from the wire, made safe to show.
 
-Server names, hosts and DNS names are chosen by whoever sent the packets. Shown raw, they could recolour a terminal (ANSI),
-reverse what is read (bidi overrides, "Trojan Source", CVE-2021-42574), hide inside a word (zero-width characters), become
-a link or a tag (Markdown, HTML) or a formula (spreadsheets). What cannot be seen is shown as an escape, the way Python
-writes it, so that a reader sees that it was there.
+Server names, hosts and DNS names are chosen by whoever sent the packets. Shown raw, they could recolour a terminal
+(ANSI), reverse what is read (bidi overrides, "Trojan Source", CVE-2021-42574), hide inside a word (zero-width
+characters), become a link or a tag (Markdown, HTML) or a formula (spreadsheets). What cannot be seen is shown as an
+escape, the way Python writes it, so that a reader sees that it was there.
 """
 
 from __future__ import annotations

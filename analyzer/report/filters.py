@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from analyzer.result import FlowKey, Named
 
+ADDRESS = re.compile(r"[0-9a-fA-F:.]+")  # a stand-in for a hidden one is no filter
 MOST = 24  # members of a set: more no longer fits on a line, and nobody reads it
 
 
@@ -21,7 +23,7 @@ def conversations(flows: Iterable[FlowKey]) -> str | None:
     for flow in flows:
         if flow.stream is not None and flow.stream >= 0:
             streams.setdefault(flow.protocol, set()).add(flow.stream)
-        elif (filter_ := _ends(flow)) not in loose:
+        elif ADDRESS.fullmatch(flow.server) and (filter_ := _ends(flow)) not in loose:
             loose.append(filter_)
     parts = [_stream(protocol, sorted(numbers)[:MOST]) for protocol, numbers in sorted(streams.items())] + loose[:4]
     if len(parts) > 1:

@@ -60,15 +60,15 @@ def document(
 
 
 def _capture(capture: CaptureInfo) -> dict[str, Any]:
-    whole = capture.start is not None and capture.end is not None
+    start, end = capture.start, capture.end
     return {
         "name": capture.name,
         "sha256": capture.sha256,
         "format": capture.format,
         "packets": int(capture.packets),
         "bytes": int(capture.bytes),
-        "start": iso(capture.start),
-        "duration_s": round((capture.end - capture.start) / 1e9, 6) if whole else None,
+        "start": iso(start),
+        "duration_s": None if start is None or end is None else round((end - start) / 1e9, 6),
         "vantage": capture.vantage,
     }
 

@@ -1,4 +1,4 @@
-"""Points in time as people and machines read them. Packet time is hostile: any 64-bit value must come out as something."""
+"""Points in time as people and machines read them. Packet time is hostile: any 64-bit value comes out."""
 
 from __future__ import annotations
 

@@ -166,8 +166,8 @@ ROLES = {  # of a service; any other word is shown as it is
 }
 
 VANTAGES = {
-    "client": N_("captured on the client's side"),
-    "server": N_("captured on the server's side"),
+    "client": N_("captured at the client"),
+    "server": N_("captured at the server"),
     "middle": N_("captured between client and server"),
     "unknown": N_("where it was captured is not shown"),
 }

@@ -30,6 +30,7 @@ TOOLS = re.compile(  # circumvention tools, in names and details; a report that 
     r"(?<![a-z0-9])(tor|torproject|obfs[234]|shadowsocks\d*|getoutline|wireguard|amnezia\w*|vless|vmess|v2ray|v2fly"
     r"|psiphon\w*|getlantern|ultrasurf\w*|zapret|goodbyedpi|byedpi|fake-?tls|mtproto[-_]?proxy|tailscale)(?![a-z0-9])|vpn"
 )
+SHORTEST = 3  # of a string that is replaced inside others: "-" is the name of standard input
 TOKEN = re.compile(r"[\w.:%-]+")  # what may be a name, an address, or an address with a port
 
 
@@ -56,17 +57,27 @@ class _Veil:
             self.shift = start - start % (24 * HOUR) // HOUR * HOUR
         self.numbers: Counter[str] = Counter()
         self._find()
-        self.odd = [text for text in self.stand_ins if not TOKEN.fullmatch(text)]  # hostile names, with spaces and such
+        self.odd = [text for text in self.stand_ins if len(text) >= SHORTEST and not TOKEN.fullmatch(text)]
 
     def _find(self) -> None:
         result = self.given
         controls = {control.target for verdict in result.answers for control in verdict.controls}
+        unnamed = {
+            verdict.target
+            for verdict in result.answers
+            if (self.private and not verdict.notable and verdict.target not in controls)
+            or self._hidden(verdict.target, verdict.service)
+        }
+        named = {
+            address for verdict in result.answers if verdict.target not in unnamed for address in verdict.addresses
+        }
+        if self.private and len(result.capture.name) >= SHORTEST:
+            self._replace(result.capture.name, "file")
         for verdict in result.answers:
-            named = self.private and not verdict.notable and verdict.target not in controls
-            if named or self._hidden(verdict.target, verdict.service):
+            if verdict.target in unnamed:
                 self._replace(verdict.target, "site")
-                if self.private:
-                    for address in verdict.addresses:
+                for address in verdict.addresses if self.private else ():
+                    if address not in named:
                         self._replace(address, "address")
             for control in verdict.controls:
                 if self.private and control.kind == "other_client_networks":
@@ -75,7 +86,7 @@ class _Veil:
                     self._replace(control.target, "site")
             for method in verdict.methods:
                 detail = method.method.trigger_detail
-                if detail and self._hidden(detail, None):
+                if detail and TOOLS.search(detail.lower()):
                     self._replace(detail, "site" if "." in detail else "protocol")
                 for flow in method.flows if self.private else ():
                     self._replace(flow.client, "client")
@@ -212,8 +223,9 @@ class _Veil:
                     values = columns[column.name]
                     columns[column.name] = np.where(values == column.null, values, values - self.shift)
         for name in ("client", "server", "target", "sni", "host", "qname", "dns_name"):
-            values = [text and self._whole(text) for text in columns[name].tolist()]
-            columns[name] = np.array(values, object) if values else columns[name]
+            veiled = np.empty(len(table), object)
+            veiled[:] = [text and self._whole(text) for text in columns[name].tolist()]
+            columns[name] = veiled
         return Table(table.schema, columns)
 
 

@@ -14,7 +14,7 @@ from analyzer.report.escape import visible
 from analyzer.report.moments import clock
 from analyzer.report.words import N_, Words
 from analyzer.result import ACCUSING, STATES, Control, Named, Network, Result, RuledOut, Verdict
-from analyzer.signature import ROLES
+from analyzer.signature import ROLES, Finding
 
 Quote = Callable[[str], str]
 
@@ -57,11 +57,13 @@ def headline(result: Result, words: Words) -> str:
     return words.say(HEADLINES[worst])
 
 
-def network(found: Network, words: Words) -> str:
-    """What is to be said of the network before any service, and why."""
-    why = causes.WHY.get(found.why)
+def network(found: Network, words: Words, after: str = "") -> str:
+    """What is to be said of the whole network, and why; only why, where it comes right `after` the finding itself."""
     finding = words.say(causes.NETWORKS[found.state])
-    return words.say("{finding} {why}", finding=finding, why=words.say(why)) if why else finding
+    why = words.say(causes.WHY[found.why]) if found.why in causes.WHY else ""
+    if finding == after:
+        return why
+    return words.say("{finding} {why}", finding=finding, why=why) if why else finding
 
 
 def services(result: Result, everything: bool = False, quote: Quote = visible) -> list[Service]:
@@ -157,21 +159,19 @@ def _cannot_tell(verdict: Verdict, words: Words, target: str) -> str:
 
 def attempts(verdict: Verdict, words: Words) -> str | None:
     """How many attempts there were and how they fared; None when there was none."""
-    if verdict.attempts <= 0:
+    total, bad = verdict.attempts, words.number(verdict.failed)
+    if total <= 0:
         return None
     if verdict.state == "ok":
-        return words.count(
-            "{fine} of {n} attempt worked",
-            "{fine} of {n} attempts worked",
-            verdict.attempts,
-            fine=words.number(verdict.attempts - verdict.failed),
-        )
-    bad = words.number(verdict.failed)
+        fine = words.number(total - verdict.failed)
+        return words.count("{fine} of {n} attempt", "{fine} of {n} attempts", total, fine=fine)
     if verdict.state in SLOW:
-        return words.count(
-            "{bad} of {n} attempt was slow", "{bad} of {n} attempts were slow", verdict.attempts, bad=bad
-        )
-    return words.count("{bad} of {n} attempt failed", "{bad} of {n} attempts failed", verdict.attempts, bad=bad)
+        if total == verdict.failed == 1:
+            return words.say("the only attempt was slow")
+        return words.count("{bad} of {n} attempt was slow", "{bad} of {n} attempts were slow", total, bad=bad)
+    if total == verdict.failed == 1:
+        return words.say("the only attempt failed")
+    return words.count("{bad} of {n} attempt failed", "{bad} of {n} attempts failed", total, bad=bad)
 
 
 def done(verdict: Verdict, words: Words) -> str | None:
@@ -228,15 +228,27 @@ def control(fared: Control, words: Words, service_names: dict[str, str], quote: 
     )
 
 
-def explanation(considered: RuledOut, words: Words) -> str:
-    """An ordinary explanation: excluded, with the reason, or still open."""
+def explanations(verdict: Verdict, words: Words, quote: Quote = visible, *, excluded: bool) -> list[str]:
+    """The ordinary explanations that were excluded, with the reason, or those still open."""
+    return [
+        words.sentence(_explanation(considered, words, quote))
+        for considered in verdict.ruled_out
+        if considered.excluded is excluded
+    ]
+
+
+def _explanation(considered: RuledOut, words: Words, quote: Quote) -> str:
     if not considered.excluded:
         return words.say(causes.STILL_OPEN[considered.explanation])
     excluded = words.say(causes.EXCLUDED[considered.explanation])
     if considered.rule is None:
         return excluded
-    reason = words.say(causes.BECAUSE[considered.rule]) if considered.rule in causes.BECAUSE else considered.rule
+    reason = words.say(causes.BECAUSE[considered.rule]) if considered.rule in causes.BECAUSE else quote(considered.rule)
     return words.say("{excluded} ({reason})", excluded=excluded, reason=reason)
+
+
+def limits(verdict: Verdict, words: Words, circumvention: bool = False) -> list[str]:
+    return [words.sentence(limit(code, words, circumvention)) for code in verdict.limits]
 
 
 def limit(code: str, words: Words, circumvention: bool = False) -> str:
@@ -248,11 +260,40 @@ def next_step(code: str, words: Words) -> str:
     return words.say(causes.NEXT_STEPS[code])
 
 
-def moment(ts: int, start: int | None, words: Words) -> str:
-    """A time of the day, and how far into the capture it is."""
+def vantage(code: str, words: Words) -> str:
+    return words.say(phrases.VANTAGES[code]) if code in phrases.VANTAGES else ""
+
+
+def service_name(verdict: Verdict, names: dict[str, str]) -> str | None:
+    return names.get(verdict.service, verdict.service) if verdict.service else None
+
+
+def evidence(finding: Finding, words: Words) -> str:
+    """One rule that fired: its id, what it means, what was measured."""
+    values = measured(finding, words)
+    sentence = N_("{rule}: {says} [{measured}]") if values else N_("{rule}: {says}")
+    return words.say(sentence, rule=finding.rule.id, says=words.rule(finding.rule.says), measured=values)
+
+
+def measured(finding: Finding, words: Words, quote: Quote = visible) -> str:
+    """The measured values, their units in their names."""
+    return words.listing(f"{key} {_value(value, quote)}" for key, value in finding.measured.items())
+
+
+def _value(value: object, quote: Quote) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value) if isinstance(value, int) else quote(str(value))
+
+
+def moment(ts: int, start: int | None, words: Words, relative: bool = False) -> str:
+    """A time of the day and how far into the capture it is; only the latter where the clock is hidden."""
     if start is None or ts < start:
-        return words.say("{clock} UTC", clock=clock(ts))
-    return words.say("{clock} UTC, {duration} into the capture", clock=clock(ts), duration=words.duration(ts - start))
+        return "" if relative else words.say("{clock} UTC", clock=clock(ts))
+    duration = words.duration(ts - start)
+    if relative:
+        return words.say("{duration} into the capture", duration=duration)
+    return words.say("{clock} UTC, {duration} into the capture", clock=clock(ts), duration=duration)
 
 
 def proof(named: Named, words: Words, most: int) -> list[str]:

@@ -1,8 +1,8 @@
 """The language of a report: English in the code, every other language a gettext catalogue beside it.
 
-Messages are whole sentences or whole clauses with named placeholders, because word order, case and number differ between
-languages. The English text is the message id, so that a missing translation still says something true. The catalogues
-are kept with Babel, from the root of the project::
+Messages are whole sentences or whole clauses with named placeholders, because word order, case and number differ
+between languages. The English text is the message id, so that a missing translation still says something true. The
+catalogues are kept with Babel, from the root of the project::
 
     pybabel extract --no-default-keywords -k N_ -k say -k count:1,2 -k pgettext:1c,2 --no-location --sort-output \
         -o interference.pot analyzer
@@ -64,6 +64,10 @@ class Words:
     def count(self, one: str, many: str, n: int, **values: object) -> str:
         """The same for a message that depends on a number; `{n}` is the number."""
         return self._catalogue.ngettext(one, many, n).format(**({"n": self.number(n)} | values))
+
+    def rule(self, says: str) -> str:
+        """What a rule means: signatures write it in English, a catalogue may have it in this language."""
+        return self._catalogue.gettext(says) if says else says
 
     def number(self, value: float, digits: int = 0) -> str:
         """A count or quantity with this language's separators (never for frame numbers: they are typed elsewhere)."""
