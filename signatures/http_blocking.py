@@ -27,6 +27,7 @@ from signatures.knowledge.pages import known_page
 METHOD = "http_blocking"
 
 DIFFER = 8  # bytes that differ; fewer can be a keep-alive byte or damage
+ONE_COUNTER = 64  # IP-IDs that one machine uses up between two packets of a conversation
 ONE_ANSWER = 5_000_000_000  # ns; what comes later than this for the same bytes is another conversation
 
 OVERLAP = Rule(
@@ -115,6 +116,8 @@ def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[
             differ = int(np.count_nonzero(np.frombuffer(a, np.uint8, shared) != np.frombuffer(b, np.uint8, shared)))
             if differ < DIFFER or early.frame not in packets or late.frame not in packets:
                 continue
+            if _one_machine(packets[early.frame], packets[late.frame]):
+                continue
             forged, genuine = _whose(packets, flow, early, late)
             method = Method(_content(forged.data), "none_seen", "on_path")
             measured = {
@@ -125,6 +128,12 @@ def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[
             witnesses += [Witness(forged.frame, "forged"), Witness(genuine.frame, "contradicts")]
             return [_found(OVERLAP, flow, late.ts, measured, witnesses, method)]
     return []
+
+
+def _one_machine(early: SimpleNamespace, late: SimpleNamespace) -> bool:
+    """The same distance and one running IP-ID counter: a tunnel or proxy contradicts itself, nobody was raced."""
+    step = (late.ipid - early.ipid) & 0xFFFF
+    return early.ttl == late.ttl and 0 < step <= ONE_COUNTER and (early.tsval < 0) == (late.tsval < 0)
 
 
 def _whose(packets: dict, flow: SimpleNamespace, early: Segment, late: Segment) -> tuple[Segment, Segment]:
