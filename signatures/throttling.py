@@ -11,10 +11,10 @@ only by what other flows of the same client reached in the same minutes. A limit
 the plan's.
 
 What it cannot see
-    A shaper is told from an ordinary bottleneck by controls alone, and so is a policer from a plan's limit, the server's
-    or the client's. Flows that never asked for more than they got show no limit. QUIC and other UDP are not fitted: their
-    packets carry no sequence numbers to see losses by. Packets that the capture itself lost, and losses after the last
-    packet seen, are invisible.
+    A shaper is told from an ordinary bottleneck by controls alone, and so is a policer from a plan's limit, the
+    server's or the client's. Flows that never asked for more than they got show no limit. QUIC and other UDP are not
+    fitted: their packets carry no sequence numbers to see losses by. Packets that the capture itself lost, and losses
+    after the last packet seen, are invisible.
 
 References
     Flach et al., "An Internet-Wide Analysis of Traffic Policing", SIGCOMM 2016, doi 10.1145/2934872.2934873
@@ -46,7 +46,7 @@ POLICER_BUCKET = Rule(
     leans="interference",
     strength="strong",
     family="volume",
-    says="Packets were dropped whenever a token bucket of one rate was empty, and passed without waiting otherwise: a policer.",
+    says="Packets were dropped whenever a token bucket of one rate was empty and never waited: a policer.",
     blind="Says that there is a rate limit, not whose: a plan's limit at either end looks the same without controls.",
     source="Flach et al., SIGCOMM 2016; RFC 2697",
     action="police",
@@ -94,6 +94,8 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
                 continue
             one = leg(series, up)
             rows = done.rows(i)
+            if not one.offered.at_sender:
+                one = one._replace(waits=delay.stamped(rows, up))
             subject, flows = f"flow {flow.flow}", (flow.flow,)
             seed = crc32(f"{flow.client} {flow.client_port} {flow.server} {flow.server_port} {up}".encode())
             findings += _mechanisms(one, up, subject, flows, seed, _resends(rows, up))
@@ -105,10 +107,8 @@ def _mechanisms(one: Leg, up: bool, subject: str, flows: tuple[int, ...], seed: 
     found = fit(one.offered, one.rtt, seed)
     direction = "up" if up else "down"
     if found is not None:
-        queued = delay.queued(one.waits, one.base, found.rate)
-        bursts = delay.burstiness(one.out_t, one.out, found.rate)
-        if mechanism.polices(found, queued, bursts):
-            measured = _bucket(found, one) | {"direction": direction, "bursts_share": round(bursts, 3)}
+        if mechanism.polices(found, one):
+            measured = _bucket(found, one) | {"direction": direction}
             findings.append(_finding(POLICER_BUCKET, subject, flows, one, measured, witnesses))
     if one.stream is not None and one.offered.at_sender:
         policed, judged = segments.policed(one.stream, one.offered)

@@ -20,6 +20,8 @@ NEXT_EPOCHS = 5  # slopes from each epoch to this many later ones: near enough t
 SLOPE_SECONDS = 0.1  # shortest span of a slope, so that one packet is no longer a large error
 IDLE_SECONDS = 0.4  # a pause in which the bucket may have filled to the brim: no slope is taken across it
 IDLE_ROUND_TRIPS = 3.0
+PACKET = 1500  # bytes
+EMPTY_PACKETS = 2  # a policer drops below one packet; the other is for the time a lost packet has not
 RESAMPLES = 200  # of the bootstrap over epochs; the interval's ends move by under 1 % with more
 SHIFTS = 99  # circular shifts of the loss labels: p = 0.01 is reached when no shift fits as well
 
@@ -32,8 +34,10 @@ class Bucket(NamedTuple):
     rate_high: float
     depth: float  # bytes
     spread: float  # interquartile range of the slopes / rate
-    auc: float  # probability that the bucket was fuller at a pass than at a loss
+    auc: float  # probability that the bucket was fuller where a packet passed than where one was lost
     p: float  # of that AUC under circular shifts of the losses
+    empty: float  # share of loss epochs at which the bucket stood within two packets of its usual level at a loss
+    head_start: float  # bytes that passed before the first loss beyond what the rate explains
     losses: int
     epochs: int
     loss_share: float
@@ -45,8 +49,9 @@ def fit(offered: Offered, rtt: float, seed: int) -> Bucket | None:
     at_loss = np.flatnonzero(offered.lost)
     if len(at_loss) < 2:
         return None
-    passed = np.cumsum(np.where(offered.lost, 0, offered.size))
-    anchors = at_loss[_epochs(offered.t[at_loss], max(EPOCH_ROUND_TRIPS * rtt, EPOCH_SECONDS))]
+    t, size = offered.t, np.where(offered.lost, 0, offered.size)
+    passed = np.cumsum(size)
+    anchors = at_loss[_epochs(t[at_loss], max(EPOCH_ROUND_TRIPS * rtt, EPOCH_SECONDS))]
     slope, weight, origin = _slopes(offered, passed, anchors, rtt)
     if not len(slope):
         return None
@@ -54,16 +59,39 @@ def fit(offered: Offered, rtt: float, seed: int) -> Bucket | None:
     if rate <= 0:
         return None
     rate_low, rate_high = _interval(slope, weight, origin, seed)
-    fitted = slice(anchors[0], None)  # before the first loss the bucket was never seen empty
-    deficit = _deficit(offered.t, np.where(offered.lost, 0, offered.size), rate)
+    deficit = _deficit(t, size, rate)
     depth = float(deficit.max())
-    before = np.concatenate(([0.0], deficit[:-1] - rate * np.diff(offered.t)))
-    level = depth - np.maximum(before, 0.0)
-    auc, p = _separation(level[fitted], offered.lost[fitted])
+    level, lost = _levels(offered, depth - deficit, rate, depth)
+    at_epoch = _just_before(offered, depth - deficit)[anchors]
+    empty = np.abs(at_epoch - np.median(at_epoch)) <= EMPTY_PACKETS * PACKET
+    auc, p = _separation(level, lost)
+    first = at_loss[0]
     return Bucket(
-        rate, rate_low, rate_high, depth, (high - low) / rate, auc, p, len(at_loss), len(anchors),
-        len(at_loss) / len(offered), float(offered.t[at_loss[-1]] - offered.t[at_loss[0]]),
+        rate, rate_low, rate_high, depth, (high - low) / rate, auc, p, float(empty.mean()),
+        float(passed[first] - rate * (t[first] - t[0])), len(at_loss), len(anchors), len(at_loss) / len(offered),
+        float(t[at_loss[-1]] - t[first]),
     )  # fmt: skip
+
+
+def _levels(offered: Offered, after: np.ndarray, rate: float, depth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of the bucket to be compared, and which of them belong to losses, from the first loss on.
+
+    At the sender every packet has its own time. At the receiver a lost one has none: what is compared there is the
+    level after each arrival, by whether a loss came next, so that the missing time favours neither.
+    """
+    first = int(np.flatnonzero(offered.lost)[0])
+    if offered.at_sender:
+        before = np.minimum(np.concatenate(([depth], after[:-1])) + rate * np.diff(offered.t, prepend=offered.t[0]), depth)
+        return before[first:], offered.lost[first:]
+    arrivals = np.flatnonzero(~offered.lost)
+    arrivals = arrivals[(arrivals >= first - 1) & (arrivals < len(offered) - 1)]
+    return after[arrivals], offered.lost[arrivals + 1]
+
+
+def _just_before(offered: Offered, after: np.ndarray) -> np.ndarray:
+    """The level after the last packet that passed before each."""
+    last = np.maximum.accumulate(np.where(offered.lost, -1, np.arange(len(offered))))
+    return after[np.maximum(np.concatenate(([0], last[:-1])), 0)]
 
 
 def _epochs(t: np.ndarray, gap: float) -> np.ndarray:

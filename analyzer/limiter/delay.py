@@ -10,13 +10,18 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.limiter.stream import Stream, first_ack
+from analyzer.tables import Table
 
 QUEUE_SECONDS = 0.025  # standing delay below which a shallow queue and a policer cannot be told apart by delay
-QUEUE_PACKETS = 1.5  # of 1518 bytes at the limit's rate: a packet being sent is no queue
+FULL_PACKET = 1518  # bytes
+QUEUE_PACKETS = 1.5  # full packets at the limit's rate: a packet being sent is no queue
 QUEUE_SHARE = 0.25  # of the base round trip: jitter grows with the path
 SAMPLES = 8
 RUN_BYTES = 2 * 1448  # output is judged over runs of two packets: the shortest burst that has a rate
 FASTER = 2.0  # times the limit's rate: a line that is the limit cannot send two packets closer than this
+CLOCKS = 100, 250, 1000  # ticks per second of the timestamp clocks in use; slower ones are too coarse for a queue
+CLOCK_ERROR = 0.05  # of a tick rate, over
+CLOCK_SECONDS = 2.0  # a span in which a queue's own delay does not yet look like another clock
 
 
 def samples(stream: Stream) -> tuple[np.ndarray, np.ndarray]:
@@ -31,11 +36,31 @@ def samples(stream: Stream) -> tuple[np.ndarray, np.ndarray]:
     return t[clean], (back - t)[clean]
 
 
+def stamped(rows: Table, up: bool) -> np.ndarray:
+    """Seconds that data packets with TCP timestamps (RFC 7323) came later than the least delayed of them.
+
+    Near the receiver this is the only sight of a queue: arrival minus the sender's own clock, whose tick is fitted.
+    """
+    some = rows[(rows.up == up) & (rows.tsval >= 0) & (rows.payload_len > 0) & (rows.icmp < 0)]
+    if len(some) < SAMPLES:
+        return np.empty(0)
+    t = (some.ts - some.ts[0]) / 1e9
+    value = ((some.tsval - some.tsval[0] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    if t[-1] < CLOCK_SECONDS:
+        return np.empty(0)
+    ticks = float(value[-1] / t[-1])
+    tick = min(CLOCKS, key=lambda hertz: abs(hertz - ticks))
+    if abs(tick - ticks) > CLOCK_ERROR * tick:
+        return np.empty(0)
+    late = t - value / tick
+    return late - late.min()
+
+
 def queued(waits: np.ndarray, base: float, rate: float) -> bool | None:
     """Whether packets stood in a queue, from what they waited beyond `base`; None where too few were timed."""
     if len(waits) < SAMPLES:
         return None
-    floor = max(QUEUE_SECONDS, QUEUE_PACKETS * 1518 / rate, QUEUE_SHARE * base)
+    floor = max(QUEUE_SECONDS, QUEUE_PACKETS * FULL_PACKET / rate, QUEUE_SHARE * base)
     return bool(np.quantile(waits, 0.25) > floor)
 
 

@@ -53,15 +53,13 @@ def offered(stream: Stream) -> Offered:
 
 def sent(stream: Stream) -> Offered:
     """Seen from the sender's side: what was sent again had been lost."""
-    high = np.concatenate(([-(1 << 62)], np.maximum.accumulate(stream.end)[:-1])) if len(stream.t) else stream.end
-    new = stream.end > high
-    t, start, end = split(stream.t[new], np.maximum(stream.start, high)[new], stream.end[new])
+    new = _first_copies(stream)
+    t, start, end = split(stream.t[new], stream.start[new], stream.end[new])
+    by_offset = np.argsort(start, kind="stable")
+    t, start, end = t[by_offset], start[by_offset], np.maximum.accumulate(end[by_offset])
     again_t, again_start, again_end = split(stream.t[~new], stream.start[~new], stream.end[~new])
     spurious = first_ack(stream, again_end) - again_t < SOONER_THAN_RESEND * np.nan_to_num(stream.behind)
-    low = np.searchsorted(end, again_start, "right")
-    count = np.clip(np.searchsorted(start, again_end, "left") - low, 0, MOST_PIECES)
-    resend = np.repeat(np.arange(len(again_t)), count)
-    original = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(len(resend))
+    resend, original = _overlaps(start, end, again_start, again_end)
     needed = ~spurious[resend]
     lost = np.zeros(len(t), bool)
     lost[original[needed]] = True
@@ -73,6 +71,30 @@ def sent(stream: Stream) -> Offered:
     order = np.argsort(everything, kind="stable")
     size = np.concatenate((end - start, again_end - again_start)) + IP_AND_TCP
     return Offered(everything[order], size[order], np.concatenate((lost, lost_again))[order], True, len(again_t))
+
+
+def _first_copies(stream: Stream) -> np.ndarray:
+    """Packets that carry bytes not sent before, in whatever order the capture put them."""
+    high = np.concatenate(([-(1 << 62)], np.maximum.accumulate(stream.end)[:-1])) if len(stream.t) else stream.end
+    new = stream.end > high
+    below = np.flatnonzero(~new)
+    order = np.argsort(stream.start[new], kind="stable")
+    start, end = stream.start[new][order], np.maximum.accumulate(stream.end[new][order])
+    untouched = np.searchsorted(end, stream.start[below], "right") >= np.searchsorted(start, stream.end[below], "left")
+    below = below[untouched]
+    _, first = np.unique(stream.start[below], return_index=True)
+    new[below[first]] = True
+    return new
+
+
+def _overlaps(
+    start: np.ndarray, end: np.ndarray, again_start: np.ndarray, again_end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (resend, original) that share bytes; the originals are in order."""
+    low = np.searchsorted(end, again_start, "right")
+    count = np.clip(np.searchsorted(start, again_end, "left") - low, 0, MOST_PIECES)
+    resend = np.repeat(np.arange(len(again_start)), count)
+    return resend, np.repeat(low - (np.cumsum(count) - count), count) + np.arange(len(resend))
 
 
 def arrived(stream: Stream) -> Offered:
@@ -87,10 +109,7 @@ def arrived(stream: Stream) -> Offered:
         size = np.minimum(end - start, LARGEST_HOLE)
         end = start + size
     fill = stream.start < before
-    low = np.searchsorted(end, stream.start[fill], "right")
-    count = np.clip(np.searchsorted(start, stream.end[fill], "left") - low, 0, MOST_PIECES)
-    which = np.repeat(np.arange(int(fill.sum())), count)
-    piece = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(len(which))
+    which, piece = _overlaps(start, end, stream.start[fill], stream.end[fill])
     filled = np.full(len(hole_t), np.inf)
     np.minimum.at(filled, piece, stream.t[fill][which])
     patience = LATE_WITHOUT_RTT if np.isnan(stream.before) else SOONER_THAN_RESEND * stream.rtt

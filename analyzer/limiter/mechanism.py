@@ -1,6 +1,6 @@
 """Name the mechanism that limits a flow, from losses, delay and the shape of the output taken together.
 
-A policer and a drop-tail queue of the same rate and depth drop the same packets, so the bucket's fit alone names neither.
+A policer and a drop-tail queue of the same rate and depth drop the same packets: the bucket's fit alone names neither.
 The second axis is what happened to the packets that passed: behind a queue they waited, and left evenly at its rate;
 behind a policer they did not wait, and bursts passed as bursts.
 """
@@ -10,16 +10,19 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.limiter.bucket import Bucket
+from analyzer.limiter.delay import FULL_PACKET, burstiness, queued
+from analyzer.limiter.leg import Leg
 
 LOSSES, EPOCHS, SECONDS = 8, 4, 2.0  # evidence: precision falls below 0.97 with fewer epochs, recall below 3 s [lab]
-# (spread of the slopes at most, AUC at least): random loss reaches an AUC of 0.53 to 0.77, a policer's spread is 0 to 5 %
+# (spread of the slopes at most, AUC at least): random loss has an AUC of 0.53 to 0.77, a policer a spread under 5 %
 FITS = (0.10, 0.80), (0.15, 0.90)
 CHANCE = 0.05  # of as good a fit with the same losses elsewhere
-BURSTS = (
-    0.2  # share of the output faster than twice the rate; 0.36 and more behind policers, 0.14 at most behind queues
-)
-
-
+# Near the receiver, below some 200 kbit/s, each packet waits for its token and the level hardly varies: a lower AUC must
+# do, if no shift of the losses does as well, the bucket is empty at nearly every epoch, and so much is lost that an
+# application's own steady rate could not have been kept up (random loss of 10 % breaks it by timeouts).
+STARVED_AUC, STARVED_CHANCE, STARVED_EMPTY, STARVED_LOSS = 0.60, 0.01, 0.90, 0.10
+BURSTS = 0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
+UNHELD_PACKETS = 0.5  # median wait in packets at the rate: behind a queue that is the limit, one is always being sent
 PLATEAU, PLATEAU_SHARE = 0.10, 0.60  # of the output within this of its median rate: a line's clock, idle ends apart
 PLATEAU_RUN = 16 * 1448  # bytes of a run: single packets are too uneven to have a rate
 
@@ -40,11 +43,24 @@ def plateau(t: np.ndarray, size: np.ndarray) -> float | None:
 
 def fits(bucket: Bucket) -> bool:
     """Whether the losses are those of a token bucket (a policer's, or a drop-tail queue's)."""
-    enough = bucket.losses >= LOSSES and bucket.epochs >= EPOCHS and bucket.seconds >= SECONDS
-    close = any(bucket.spread <= spread and bucket.auc >= auc for spread, auc in FITS)
-    return enough and close and bucket.p <= CHANCE
+    if bucket.losses < LOSSES or bucket.epochs < EPOCHS or bucket.seconds < SECONDS or bucket.p > CHANCE:
+        return False
+    if any(bucket.spread <= spread and bucket.auc >= auc for spread, auc in FITS):
+        return True
+    starved = bucket.loss_share >= STARVED_LOSS and bucket.empty >= STARVED_EMPTY and bucket.p <= STARVED_CHANCE
+    return starved and bucket.spread <= FITS[0][0] and bucket.auc >= STARVED_AUC
 
 
-def polices(bucket: Bucket, queued: bool | None, bursts: float) -> bool:
-    """Whether it is a policer: packets passed without waiting and in bursts."""
-    return fits(bucket) and queued is False and not np.isnan(bursts) and bursts >= BURSTS
+def held(leg: Leg, rate: float) -> bool | None:
+    """Whether packets stood in a queue that drains at `rate`; None where delay and evenness do not tell."""
+    queue = queued(leg.waits, leg.base, rate)
+    if queue is not False:
+        return queue
+    if np.median(leg.waits) <= UNHELD_PACKETS * FULL_PACKET / rate:
+        return False
+    return False if burstiness(leg.out_t, leg.out, rate) >= BURSTS else None
+
+
+def polices(bucket: Bucket, leg: Leg) -> bool:
+    """Whether it is a policer: drops of a token bucket, and what passed did not wait."""
+    return fits(bucket) and held(leg, bucket.rate) is False

@@ -58,7 +58,9 @@ def policed(stream: Stream, sent: Offered) -> tuple[list[Segment], int]:
     return found, judged
 
 
-def _judge(t, size, lost, sample_t, sample, cutoff: int) -> Segment | None:
+def _judge(
+    t: np.ndarray, size: np.ndarray, lost: np.ndarray, sample_t: np.ndarray, sample: np.ndarray, cutoff: int
+) -> Segment | None:
     everywhere = np.flatnonzero(lost)
     bounded = everywhere[cutoff : len(everywhere) - cutoff]
     if len(bounded) < 2 or not len(sample):
@@ -88,7 +90,7 @@ def _judge(t, size, lost, sample_t, sample, cutoff: int) -> Segment | None:
     return Segment(float(t[0]), float(rate), len(losses), len(passes))
 
 
-def _delayed(loss_t, sample_t, sample) -> float:
+def _delayed(loss_t: np.ndarray, sample_t: np.ndarray, sample: np.ndarray) -> float:
     """Share of losses that a raised round trip came before: a queue was full, not a bucket empty."""
     # Of the samples before a loss the last is left out, as published: its ACK was delayed because the loss came next.
     before = np.searchsorted(sample_t, loss_t, "right") - 2

@@ -1,7 +1,7 @@
 """One direction of a TCP flow's series in the form the fits want: seconds, unwrapped offsets, the receiver's ACKs.
 
 Where the capture stands decides what can be seen: near the sender, what was sent; near the receiver, what arrived.
-The handshake tells (SYN to SYN/ACK is the round trip on the server's side of the capture, SYN/ACK to ACK on the client's).
+The handshake tells: SYN to SYN/ACK is the round trip on the server's side of the capture, SYN/ACK to ACK the client's.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def stream(series: Table, up: bool) -> Stream:
     back = series.up != up
     start = _unwrap(series.seq[data])
     end = start + series.payload_len[data]
-    ack_t, acked = (
-        _acks(t, series, back & (series.ack > 0), int(series.seq[data][0]), end) if len(end) else (t[:0], end)
-    )
+    ack_t, acked = t[:0], end[:0]
+    if len(end):
+        ack_t, acked = _acks(t, series, back & (series.ack > 0), end, int(series.seq[data][0]))
     before, behind = _round_trips(series, t, up)
     if np.isnan(behind):
         behind = _least_echo(t[data], end, ack_t, acked)
@@ -75,7 +75,7 @@ def first_ack(stream: Stream, end: np.ndarray) -> np.ndarray:
 
 
 def _acks(
-    t: np.ndarray, series: Table, back: np.ndarray, origin: int, end: np.ndarray
+    t: np.ndarray, series: Table, back: np.ndarray, end: np.ndarray, origin: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """ACKs that advanced. One beyond anything sent (a forged reset's, or of data lost by the capture) is left out."""
     t, numbers = t[back], series.ack[back]
@@ -92,7 +92,8 @@ def _unwrap(numbers: np.ndarray) -> np.ndarray:
     """32-bit numbers as offsets from the first, the shorter way round each time."""
     if not len(numbers):
         return np.empty(0, np.int64)
-    steps = (np.diff(numbers.astype(np.int64)) + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+    numbers = numbers.astype(np.int64)
+    steps = ((numbers[1:] - numbers[:-1] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
     return np.concatenate(([0], np.cumsum(steps)))
 
 

@@ -9,7 +9,7 @@ from analyzer.result import Coverage
 
 def sentences(seen: Coverage, words: Words, everything: bool = False, circumvention: bool = False) -> list[str]:
     """Most important first; empty when nothing was missed."""
-    say, count = words.say, words.count
+    say, plural = words.say, words.plural
     out = []
     if seen.cut_at_byte is not None:
         out.append(
@@ -17,7 +17,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         )
     for link, frames in sorted(seen.links_unknown.items()):
         out.append(
-            count(
+            plural(
                 "{n} packet of the unknown link type {link} could not be read.",
                 "{n} packets of the unknown link type {link} could not be read.",
                 frames,
@@ -28,7 +28,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         out.append(count("{n} packet was damaged or cut.", "{n} packets were damaged or cut.", seen.packets_bad))
     if seen.kernel_drops:
         out.append(
-            count(
+            plural(
                 "The capturing program missed {n} packet.",
                 "The capturing program missed {n} packets.",
                 seen.kernel_drops,
@@ -40,7 +40,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         )
     if seen.flows_midway:
         out.append(
-            count(
+            plural(
                 "{n} connection was already open when the capture began.",
                 "{n} connections were already open when the capture began.",
                 seen.flows_midway,
@@ -48,7 +48,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         )
     if seen.one_direction:
         out.append(
-            count(
+            plural(
                 "Of {n} connection only one direction was captured.",
                 "Of {n} connections only one direction was captured.",
                 seen.one_direction,
@@ -56,7 +56,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         )
     if seen.gaps:
         out.append(
-            count(
+            plural(
                 "In {n} place packets arrived that are missing from the file.",
                 "In {n} places packets arrived that are missing from the file.",
                 seen.gaps,
@@ -64,7 +64,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         )
     if seen.snaplen_cut:
         out.append(
-            count(
+            plural(
                 "{n} packet was cut short by the capture's settings.",
                 "{n} packets were cut short by the capture's settings.",
                 seen.snaplen_cut,
@@ -74,7 +74,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         out.append(_tunnelled(seen.tunnelled, words, circumvention))
     if seen.clock_steps:
         out.append(
-            count(
+            plural(
                 "The clock of the capture jumped {n} time.",
                 "The clock of the capture jumped {n} times.",
                 seen.clock_steps,
@@ -82,7 +82,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
         )
     if seen.evicted:
         out.append(
-            count(
+            plural(
                 "{n} connection was not followed to its end: there were too many at once.",
                 "{n} connections were not followed to their end: there were too many at once.",
                 seen.evicted,
@@ -96,12 +96,12 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
 
 def _tunnelled(flows: int, words: Words, circumvention: bool) -> str:
     if circumvention:
-        return words.count(
+        return words.plural(
             "{n} connection runs inside a circumvention tool or a VPN and cannot be looked into.",
             "{n} connections run inside a circumvention tool or a VPN and cannot be looked into.",
             flows,
         )
-    return words.count(
+    return words.plural(
         "{n} connection runs inside a tunnel and cannot be looked into.",
         "{n} connections run inside a tunnel and cannot be looked into.",
         flows,
@@ -113,17 +113,17 @@ def _minor(seen: Coverage, words: Words) -> list[str]:
     out = []
     if seen.duplicates:
         out.append(
-            words.count("{n} packet is a copy of another.", "{n} packets are copies of others.", seen.duplicates)
+            words.plural("{n} packet is a copy of another.", "{n} packets are copies of others.", seen.duplicates)
         )
     if seen.mirrored:
         out.append(words.say("The capture holds ordinary packets twice (a mirror port, or two interfaces)."))
     if seen.offload:
         out.append(words.say("The network card joined packets before they were captured (offload)."))
     if seen.fragments:
-        out.append(words.count("{n} packet came in fragments.", "{n} packets came in fragments.", seen.fragments))
+        out.append(words.plural("{n} packet came in fragments.", "{n} packets came in fragments.", seen.fragments))
     if seen.icmp_unmatched:
         out.append(
-            words.count(
+            words.plural(
                 "{n} ICMP error is about no connection in this file.",
                 "{n} ICMP errors are about no connection in this file.",
                 seen.icmp_unmatched,

@@ -83,7 +83,7 @@ class _Page:
         words = self.words
         facts = [code(capture.name)] if self.full else []
         if capture.packets and self.result.error is None:
-            facts.append(words.count("{n} packet", "{n} packets", capture.packets))
+            facts.append(words.plural("{n} packet", "{n} packets", capture.packets))
             if capture.start is not None and capture.end is not None:
                 facts.append(words.duration(capture.end - capture.start))
                 facts.append(self.begin(capture.start))
@@ -153,7 +153,9 @@ class _Page:
         lines = [self.conversation(flow) for flow in named.flows[:CONVERSATIONS]]
         more = len(named.flows) - CONVERSATIONS
         return (
-            [*lines, self.words.count("and {n} more", "and {n} more", more)] if more > 0 else list(dict.fromkeys(lines))
+            [*lines, self.words.plural("and {n} more", "and {n} more", more)]
+            if more > 0
+            else list(dict.fromkeys(lines))
         )
 
     def conversation(self, flow: FlowKey) -> str:

@@ -145,7 +145,7 @@ def _found(verdict: Verdict) -> str:
 def _cannot_tell(verdict: Verdict, words: Words, target: str) -> str:
     reason = limit(verdict.limits[0], words) if verdict.limits else None
     if reason and verdict.attempts:
-        return words.count(
+        return words.plural(
             "This file cannot tell what happens to {target}: {reason} ({n} attempt seen).",
             "This file cannot tell what happens to {target}: {reason} ({n} attempts seen).",
             verdict.attempts,
@@ -164,14 +164,14 @@ def attempts(verdict: Verdict, words: Words) -> str | None:
         return None
     if verdict.state == "ok":
         fine = words.number(total - verdict.failed)
-        return words.count("{fine} of {n} attempt", "{fine} of {n} attempts", total, fine=fine)
+        return words.plural("{fine} of {n} attempt", "{fine} of {n} attempts", total, fine=fine)
     if verdict.state in SLOW:
         if total == verdict.failed == 1:
             return words.say("the only attempt was slow")
-        return words.count("{bad} of {n} attempt was slow", "{bad} of {n} attempts were slow", total, bad=bad)
+        return words.plural("{bad} of {n} attempt was slow", "{bad} of {n} attempts were slow", total, bad=bad)
     if total == verdict.failed == 1:
         return words.say("the only attempt failed")
-    return words.count("{bad} of {n} attempt failed", "{bad} of {n} attempts failed", total, bad=bad)
+    return words.plural("{bad} of {n} attempt failed", "{bad} of {n} attempts failed", total, bad=bad)
 
 
 def done(verdict: Verdict, words: Words) -> str | None:
@@ -210,7 +210,7 @@ def position(named: Named, words: Words) -> str:
 
 def hops(named: Named, words: Words) -> str:
     """How far away it happened; empty when that was not measured."""
-    return "" if named.hops is None else words.count("about {n} hop away", "about {n} hops away", named.hops)
+    return "" if named.hops is None else words.plural("about {n} hop away", "about {n} hops away", named.hops)
 
 
 def control(fared: Control, words: Words, service_names: dict[str, str], quote: Quote = visible) -> str:
@@ -306,7 +306,7 @@ def proof(named: Named, words: Words, most: int) -> list[str]:
         if frames := by_role.get(code):
             shown = words.listing([*map(str, frames[:most]), *(["…"] if len(frames) > most else [])])
             lines.append(
-                words.count(
+                words.plural(
                     "packet {frames}: {role}",
                     "packets {frames}: {role}",
                     len(frames),
@@ -315,5 +315,5 @@ def proof(named: Named, words: Words, most: int) -> list[str]:
                 )
             )
     if named.frames_total > len(named.witnesses):
-        lines.append(words.count("{n} packet in all", "{n} packets in all", named.frames_total))
+        lines.append(words.plural("{n} packet in all", "{n} packets in all", named.frames_total))
     return lines

@@ -107,7 +107,7 @@ class _Page:
         self.line(Text(visible(capture.name), "bold"))
         if self.result.error is not None or not capture.packets:
             return
-        facts = [words.count("{n} packet", "{n} packets", capture.packets)]
+        facts = [words.plural("{n} packet", "{n} packets", capture.packets)]
         if capture.start is not None and capture.end is not None:
             facts.append(words.duration(capture.end - capture.start))
             facts.append(words.say("{day}, {clock} UTC", day=day(capture.start), clock=clock(capture.start)))

@@ -4,7 +4,7 @@ Messages are whole sentences or whole clauses with named placeholders, because w
 between languages. The English text is the message id, so that a missing translation still says something true. The
 catalogues are kept with Babel, from the root of the project::
 
-    pybabel extract --no-default-keywords -k N_ -k say -k count:1,2 -k pgettext:1c,2 --no-location --sort-output \
+    pybabel extract --no-default-keywords -k N_ -k say -k plural:1,2 -k pgettext:1c,2 --no-location --sort-output \
         -o interference.pot analyzer
     pybabel update -D interference -i interference.pot -d analyzer/locale --no-wrap
     pybabel compile -D interference -d analyzer/locale --statistics
@@ -61,7 +61,7 @@ class Words:
         """The message in this language, with its placeholders filled."""
         return self._catalogue.gettext(message).format(**values)
 
-    def count(self, one: str, many: str, n: int, **values: object) -> str:
+    def plural(self, one: str, many: str, n: int, **values: object) -> str:
         """The same for a message that depends on a number; `{n}` is the number."""
         return self._catalogue.ngettext(one, many, n).format(**({"n": self.number(n)} | values))
 
@@ -85,7 +85,7 @@ class Words:
             return self.say("{size} MB", size=self.number(count / 1e6, 1))
         if count >= 1000:
             return self.say("{size} kB", size=self.number(count / 1000, 1))
-        return self.count("{n} byte", "{n} bytes", count)
+        return self.plural("{n} byte", "{n} bytes", count)
 
     def duration(self, ns: int) -> str:
         """A length of time, as coarse as a reader needs it."""
