@@ -1,0 +1,170 @@
+"""Real servers: OpenSSL over kernel TCP, HTTP, a resolver, STUN and media relays, QUIC, and services that are not TLS.
+
+All sites stand in one namespace. What a site does is decided by the address that was dialled and the name that was asked for;
+`behaviour` gives it one of the ordinary faults below, so that the faults come from a real program on a real stack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab.authority import Authority
+from tests.lab.world import Site
+
+CHAT_PORTS, HTTP, HTTPS = (5222, 4244), 80, 443
+_CHUNK = 16384
+_PATIENCE = 30.0
+
+
+class Servers:
+    """Listens on every port of every site that is up."""
+
+    def __init__(self, sites: dict[str, Site], folder: Path):
+        self.by_address = {address: site for site in sites.values() for address in site.addresses}
+        self.authority = Authority(folder / "ca")
+        self.interceptor = Authority(folder / "interceptor", "Qaznet Trust Network")
+
+    def listen(self) -> None:
+        """Start all listeners as threads."""
+        handlers: dict[int, Callable] = {HTTPS: self._secure, HTTP: _plain, **dict.fromkeys(CHAT_PORTS, _echo_chat)}
+        for address, site in self.by_address.items():
+            for port, handler in handlers.items():
+                if site.up and port not in site.closed:
+                    self._listen(address, port, handler)
+
+    def _listen(self, address: str, port: int, handler: Callable) -> None:
+        listener = socket.create_server((address, port), family=_family(address), backlog=128)
+
+        def accept() -> None:
+            while True:
+                connection, _ = listener.accept()
+                connection.settimeout(_PATIENCE)
+                threading.Thread(target=self._serve, args=(handler, connection, self.by_address[address]), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+
+    def _serve(self, handler: Callable, connection: socket.socket, site: Site) -> None:
+        # clients vanish, reset and speak nonsense: that ends a connection, not the server
+        with contextlib.suppress(OSError, ValueError), contextlib.closing(connection):
+            handler(connection, site)
+
+    def _secure(self, connection: socket.socket, site: Site) -> None:
+        """Port 443: TLS, unless the first bytes are another protocol's."""
+        if site.behaviour == "silent":
+            time.sleep(_PATIENCE)
+            return
+        first = connection.recv(5, socket.MSG_PEEK)
+        if first[:1] != b"\x16":
+            _echo_chat(connection, site)
+            return
+        if site.behaviour == "one_segment_hello" and struct.unpack("!H", first[3:5])[0] > 1400:
+            _abort(connection)  # the hello is longer than what it can take
+            return
+        if site.behaviour == "stuck":
+            time.sleep(_PATIENCE)
+            return
+        self._tls(connection, site)
+
+    def _tls(self, connection: socket.socket, site: Site) -> None:
+        chosen: dict[str, str] = {}
+
+        def choose(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+            chosen["name"] = name or site.name
+            if site.behaviour == "refuse_unknown_alert" and name not in site.names:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            if site.behaviour == "refuse_unknown_reset" and name not in site.names:
+                _abort(connection)
+                return None
+            issuer = self.interceptor if site.behaviour == "intercepts" else self.authority
+            tls.context = issuer.context(chosen["name"], site.behaviour == "expired")
+            return None
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.authority.chain(site.name))
+        context.set_alpn_protocols(["http/1.1"])
+        context.sni_callback = choose
+        with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as tls:
+            _http(tls, connection, site)
+
+
+def _http(stream: socket.socket, connection: socket.socket, site: Site) -> None:
+    """Answer requests until the client is done: GET /N gives N bytes, POST /N takes what comes and gives N bytes back.
+
+    `/N/R/C` paces the answer: C bytes every R milliseconds, as a live stream or a slow database would.
+    """
+    while True:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = stream.recv(_CHUNK)
+            if not data:
+                return
+            head += data
+        head, _, body = head.partition(b"\r\n\r\n")
+        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        received = len(body)
+        while received < length and site.behaviour != "unread":
+            data = stream.recv(min(_CHUNK, length - received))
+            if not data:
+                return
+            received += len(data)
+        if site.behaviour == "unread":  # answers and leaves without reading the rest: the kernel resets (RFC 9293 section 3.6.1)
+            stream.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            connection.close()
+            return
+        if not _reply(stream, connection, head.split(b" ")[1], site):
+            return
+
+
+def _reply(stream: socket.socket, connection: socket.socket, path: bytes, site: Site) -> bool:
+    """One answer; False when the connection is over with it."""
+    parts = [int(part) for part in path.strip(b"/").split(b"/") if part.isdigit()]
+    size, every, chunk = (parts + [0, 0, 0])[:3] if parts else (500, 0, 0)
+    if site.behaviour == "slow":
+        time.sleep(4)
+    status = "204 No Content" if path == b"/generate_204" else "200 OK"
+    size = 0 if path == b"/generate_204" else size
+    stream.sendall(f"HTTP/1.1 {status}\r\nServer: lab\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n".encode())
+    sent = 0
+    while sent < size:
+        step = min(chunk or _CHUNK, size - sent)
+        stream.sendall(os.urandom(step))
+        sent += step
+        if every:
+            time.sleep(every / 1000)
+        if site.behaviour == "crash" and sent >= 60_000 or site.behaviour == "stall" and sent >= 30_000:
+            time.sleep(_PATIENCE if site.behaviour == "stall" else 0)
+            _abort(connection)
+            return False
+    if site.behaviour == "linger":  # close by reset, as some load balancers save TIME_WAIT
+        time.sleep(0.2)
+        _abort(connection)
+        return False
+    return True
+
+
+def _abort(connection: socket.socket) -> None:
+    """Reset instead of FIN (SO_LINGER 0)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())
+
+
+def _plain(connection: socket.socket, site: Site) -> None:
+    _http(connection, connection, site)
+
+
+def _echo_chat(connection: socket.socket, site: Site) -> None:
+    """A service that is not TLS: every message is answered by one of about the same size."""
+    while data := connection.recv(_CHUNK):
+        connection.sendall(os.urandom(max(24, len(data) * 3 // 4)))
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -1,0 +1,82 @@
+"""The servers of the laboratory: services by their real names and addresses (resolved only inside), so that they are recognised.
+
+Addresses are the services' published ones; none of them is ever reached, since no interface leads out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Site:
+    """One server address. `behaviour` names what is odd about its server program (see servers.py)."""
+
+    name: str
+    v4: str
+    v6: str | None = None
+    also: tuple[str, ...] = ()  # other names that live there
+    ttl: int = 64  # initial
+    behaviour: str = ""
+    up: bool = True  # down: nothing answers there
+    closed: tuple[int, ...] = ()  # ports that refuse
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.also)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self.v4, self.v6) if self.v6 else (self.v4,)
+
+
+RESOLVER = "8.8.8.8"
+RESOLVER6 = "2001:4860:4860::8888"
+DOMESTIC_RESOLVER = "77.88.8.8"
+
+_META, _TG = "2a03:2880:f2ff:c5:face:b00c:0:167", "2001:67c:4e8:f002::a"
+SITES: dict[str, Site] = {
+    site.name: site
+    for site in (
+        Site("web.whatsapp.com", "157.240.0.60", _META, also=("cdn.example.net", "www.whatsapp.com", "static.whatsapp.net")),
+        Site("g.whatsapp.net", "157.240.0.61", also=("v.whatsapp.net", "e1.whatsapp.net")),
+        Site("mmg.whatsapp.net", "157.240.205.60"),
+        Site("edge-chat.messenger.com", "157.240.0.17"),
+        Site("web.telegram.org", "149.154.167.99", _TG, also=("t.me", "core.telegram.org")),
+        Site("dc2.telegram", "149.154.167.51"),
+        Site("dc4.telegram", "149.154.167.91"),
+        Site("dc5.telegram", "91.108.56.130"),
+        Site("chat.signal.org", "76.223.92.165"),
+        Site("storage.signal.org", "142.251.1.121"),
+        Site("discord.com", "162.159.128.233", also=("gateway.discord.gg", "shop.example.org")),
+        Site("www.youtube.com", "142.250.74.78", ttl=128),
+        Site("rr1---sn-n8v7znz7.googlevideo.com", "173.194.1.71"),
+        Site("x.com", "104.244.42.1", also=("t.co",)),
+        Site("www.instagram.com", "157.240.0.174"),
+        Site("example.org", "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", also=("www.example.org",)),
+        Site("example.com", "93.184.215.34", also=("www.example.com",)),
+        Site("www.wikipedia.org", "185.15.59.224", "2a02:ec80:300:ed1a::1", also=("en.wikipedia.org",), ttl=128),
+        Site("github.com", "140.82.121.4", also=("api.github.com",)),
+        Site("connectivitycheck.gstatic.com", "142.250.74.35", also=("www.gstatic.com",)),
+        Site("captive.apple.com", "17.253.57.203"),
+        Site("vk.com", "87.240.132.67", also=("api.vk.com", "m.vk.com")),
+        Site("api.oneme.ru", "155.212.192.10", also=("web.max.ru",)),
+        Site("ya.ru", "77.88.55.242", also=("yandex.ru", "mail.yandex.ru")),
+        Site("www.gosuslugi.ru", "213.59.253.7"),
+        Site("stun.l.google.com", "74.125.250.129"),
+        Site("relay1.whatsapp", "157.240.0.62"),
+        Site("relay2.whatsapp", "31.13.84.62"),
+        Site("reflector1.telegram", "91.108.13.34"),
+        Site("reflector2.telegram", "91.108.9.21"),
+        Site("turn.voip.signal.org", "35.190.0.1"),
+    )
+}
+
+
+def with_changes(**changes: dict[str, object]) -> dict[str, Site]:
+    """The world with some sites changed; keys are names with `_` for `.` and `__` for `-`."""
+    sites = dict(SITES)
+    for key, change in changes.items():
+        name = key.replace("__", "-").replace("_", ".")
+        sites[name] = replace(sites[name], **change)
+    return sites
