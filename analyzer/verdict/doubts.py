@@ -1,0 +1,153 @@
+"""What else could explain it, what keeps the verdict from saying more, and what to capture next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analyzer.controls import Fate
+from analyzer.result import ACCUSING, Control, Coverage, Named, RuledOut
+from analyzer.signature import Finding
+from analyzer.tables import Cut, Table
+
+FEW = 3  # attempts below which chance is hard to exclude: three of three is the least an exact test can use
+
+_ORDINARY = {  # action -> the ordinary causes that look like it
+    "rst": ("server_refused", "server_down", "nat_timeout", "server_rejects_name"),
+    "fin": ("server_closed", "server_rejects_name"),
+    "tls_alert": ("server_rejects_name",),
+    "drop": ("server_down", "network_down", "packet_loss", "path_mtu"),
+    "delayed_drop": ("server_down", "network_down", "packet_loss", "nat_timeout"),
+    "freeze": ("slow_server", "network_down", "packet_loss"),
+    "icmp_reject": ("server_refused", "network_down"),
+    "forged_synack": ("capture_loss",),
+    "forged_dns": ("dns_failure",),
+    "nxdomain": ("dns_failure",),
+    "blockpage": ("server_rejects_name",),
+    "forged_data": ("capture_loss",),
+    "tls_mitm": ("server_rejects_name",),
+    "police": ("access_line", "congestion", "packet_loss", "slow_server"),
+    "shape": ("access_line", "congestion", "slow_server"),
+    "random_loss": ("packet_loss", "congestion", "access_line"),
+    "ack_drop": ("packet_loss", "congestion"),
+}
+_BY_FATE = {  # failures without a case: what remains possible
+    Fate.SYN_SILENT: ("server_down", "network_down"),
+    Fate.REFUSED: ("closed_port", "server_down"),
+    Fate.SILENT: ("server_down", "packet_loss", "slow_server"),
+    Fate.STALLED: ("packet_loss", "nat_timeout", "slow_server"),
+    Fate.RESET: ("server_refused", "nat_timeout"),
+    Fate.CLOSED: ("server_closed",),
+    Fate.ALERT: ("server_rejects_name",),
+    Fate.ICMP: ("network_down", "closed_port"),
+}
+_EXCLUDED_BY_CONTROL = {  # explanation -> the kinds of control that exclude it
+    "server_down": ("same_address_other_name", "other_client_networks"),
+    "network_down": (
+        "same_address_other_name", "same_protocol_other_service", "same_service_other_channel", "connectivity_check",
+        "domestic_service", "other_client_networks", "same_name_other_address",
+    ),
+    "packet_loss": ("same_address_other_name",),
+    "path_mtu": ("same_address_other_name",),
+}  # fmt: skip
+_EXCLUDED_BY_FAMILY = {  # explanation -> the family of a strong finding that excludes it
+    "server_refused": ("order", "timing"),
+    "server_closed": ("order", "timing", "header"),
+    "server_rejects_name": ("order", "timing"),
+    "nat_timeout": ("order", "timing"),
+    "packet_loss": ("silence", "volume"),
+    "congestion": ("volume",),
+    "access_line": ("control",),
+    "slow_server": ("volume",),
+    "capture_loss": ("content", "order"),
+    "dns_failure": ("content", "order", "timing"),
+}
+
+
+def doubts_of(
+    state: str, named: Sequence[Named], findings: Sequence[Finding], controls: Sequence[Control], fate: np.ndarray
+) -> tuple[RuledOut, ...]:
+    """Ordinary explanations, each excluded by something seen or still open."""
+    if state in ACCUSING:
+        wanted = [cause for method in named for cause in _ORDINARY.get(method.method.action, ())]
+    else:
+        failed = sorted({Fate(value) for value in fate.tolist() if value >= Fate.FAILED})
+        wanted = [cause for how in failed for cause in _BY_FATE.get(how, ())]
+    strong = [f for f in findings if f.rule.leans == "interference" and f.rule.strength in ("conclusive", "strong")]
+    out = []
+    for cause in dict.fromkeys(wanted):
+        by_control = next((c.kind for c in controls if c.fine and c.kind in _EXCLUDED_BY_CONTROL.get(cause, ())), None)
+        by_rule = next((f.rule.id for f in strong if f.rule.family in _EXCLUDED_BY_FAMILY.get(cause, ())), None)
+        reason = by_rule or by_control
+        out.append(RuledOut(cause, reason is not None, reason))
+    return tuple(sorted(out, key=lambda one: not one.excluded))
+
+
+def limits_of(
+    mine: Table,
+    fate: np.ndarray,
+    controls: Sequence[Control],
+    tried: int,
+    state: str,
+    coverage: Coverage,
+    findings: Sequence[Finding],
+) -> tuple[str, ...]:
+    """What keeps a verdict from saying more, the weightiest first."""
+    if state == "ok":
+        return ()
+    out = []
+    unknown = fate == Fate.UNKNOWN
+    cut = mine.cut
+
+    def some(bit: Cut) -> bool:
+        share = (cut & bit != 0) & (unknown if state == "insufficient" and unknown.any() else True)
+        return bool(share.any())
+
+    for bit, word in (
+        (Cut.ONE_DIRECTION, "one_direction"),
+        (Cut.MIDWAY, "begun_midway"),
+        (Cut.PROXIED, "headers_invented"),
+        (Cut.PART, "evicted"),
+        (Cut.CAPTURE_END, "capture_ended"),
+        (Cut.SNAPLEN, "snaplen"),
+        (Cut.GAP, "gaps"),
+    ):
+        if some(bit):
+            out.append(word)
+    if any(f.rule.leans == "limit" for f in findings):
+        out.append("local_packet_tool")
+    if coverage.tunnelled and not len(mine):
+        out.append("tunnelled")
+    if not controls:
+        out.append("no_control")
+    elif not any(control.fine for control in controls):
+        out.append("controls_failed_too")
+    if tried < FEW:
+        out.append("few_attempts")
+    if len(mine) and len(np.unique(mine.server)) == 1:
+        out.append("single_address")
+    return tuple(out)
+
+
+_NEXT = {
+    "one_direction": "capture_both_directions",
+    "begun_midway": "capture_from_start",
+    "headers_invented": "capture_without_proxy",
+    "capture_ended": "capture_longer",
+    "snaplen": "capture_full_packets",
+    "gaps": "capture_full_packets",
+    "no_control": "capture_with_control",
+    "controls_failed_too": "check_server_elsewhere",
+    "few_attempts": "capture_more_attempts",
+}
+
+
+def next_step(state: str, limits: Sequence[str], named: Sequence[Named]) -> str | None:
+    """The capture that could answer what this one cannot; none where it answered."""
+    if state in ("ok", "blocked", "throttled", "down"):
+        return None
+    for word in limits:
+        if word in _NEXT:
+            return _NEXT[word]
+    return "capture_at_server" if named else "check_server_elsewhere"

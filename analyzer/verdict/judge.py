@@ -1,0 +1,271 @@
+"""The judge: one verdict for each target, worst first, after the network finding.
+
+Targets that nothing happened to are decided column by column; Python loops only over targets with findings, and over
+known services, because a capture may hold a million flows to as many addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from analyzer import limits
+from analyzer.controls import Fate, controls_of, counted, fates
+from analyzer.result import ACCUSING, STATES, Control, Coverage, FlowKey, Named, Network, Verdict
+from analyzer.signature import Finding, Knowledge, Rule, Seen, Witness
+from analyzer.tables import Cut, Table, Vantage
+from analyzer.verdict.cases import Case, cases_of
+from analyzer.verdict.doubts import doubts_of, limits_of, next_step
+from analyzer.verdict.network import network_finding
+from analyzer.verdict.states import Setting, state_of
+
+SEPARATE = 10_000_000_000  # ns between attempts that count as two (retries follow at once, by habit)
+SHARED = "throttle.shared_by_all"
+MOSTLY_FINE = 0.8  # share of fine attempts from which on a target works, and what failed is noise
+_COPIED = ("rate_kbps", "bucket_bytes", "freeze_bytes", "injector", "hops")
+
+
+def judge(
+    seen: Seen, findings: Sequence[Finding], coverage: Coverage, known: Knowledge, rules: dict[str, Rule]
+) -> tuple[tuple[Verdict, ...], Network]:
+    """Combine evidence, attempts and coverage.
+
+    Parameters
+    ----------
+    seen : Seen
+        Attempts, names and endpoints of the whole capture (or of its prefix so far).
+    findings : sequence of Finding
+        Ordered by (time, rule, subject).
+    coverage : Coverage
+        What was not seen.
+    known : Knowledge
+        Services and middleboxes.
+    rules : dict
+        Rules by id.
+
+    Returns
+    -------
+    (verdicts, network)
+        Verdicts worst first, then by the time of their first attempt.
+    """
+    bench = _Bench(seen, findings, coverage, known)
+    network = network_finding(bench.attempts, bench.fate, seen, known, findings, coverage)
+    verdicts = [bench.verdict(target, network) for target in bench.order()]
+    verdicts = _mark_controls(verdicts)
+    verdicts.sort(key=lambda v: (STATES.index(v.state), v.first if v.first is not None else 0, v.target))
+    return tuple(verdicts), network
+
+
+class _Bench:
+    """The attempts by target, their fates, and the findings by target."""
+
+    def __init__(self, seen: Seen, findings: Sequence[Finding], coverage: Coverage, known: Knowledge):
+        self.seen, self.coverage, self.known = seen, coverage, known
+        self.attempts = seen.attempts
+        self.fate = fates(self.attempts, seen.text)
+        self.merged, self.merged_fate = counted(self.attempts, self.fate)
+        order = np.argsort(self.attempts.target, kind="stable")
+        self._targets, starts = np.unique(self.attempts.target[order], return_index=True)
+        self._rows = dict(zip(self._targets.tolist(), np.split(order, starts[1:]), strict=True))
+        order = np.argsort(self.merged.target, kind="stable")
+        names, starts = np.unique(self.merged.target[order], return_index=True)
+        self._merged_rows = dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True)) if len(names) else {}
+        self.findings = self._by_target(findings)
+        self.shared = {flow for f in findings if f.rule.id == SHARED for flow in f.flows}  # as slow as everything else
+
+    def _by_target(self, findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+        by_target: dict[str, list[Finding]] = {}
+        for finding in findings:
+            for target in self._targets_of(finding):
+                by_target.setdefault(target, []).append(finding)
+        return by_target
+
+    def _targets_of(self, finding: Finding) -> list[str]:
+        """A finding about a name is about that name, wherever it was seen; others are about their flows' targets."""
+        kind, _, about = finding.subject.partition(" ")
+        if kind == "name":
+            return [about]
+        if kind == "target":
+            return [about.partition(" at ")[0]]
+        where = self._where(finding.flows)
+        return sorted({self.seen.text(t) or "" for t in self.attempts.target[where].tolist()})
+
+    def _where(self, flows: Iterable[int]) -> np.ndarray:
+        """Rows of the attempts table for flow numbers."""
+        flow = np.array(sorted(set(flows)), np.int64)
+        at = np.searchsorted(self.attempts.flow, flow)
+        inside = at < len(self.attempts)
+        at, flow = at[inside], flow[inside]
+        return at[self.attempts.flow[at] == flow]
+
+    def order(self) -> list[str]:
+        """Targets to be judged: all with findings or a known service, and others up to the cap."""
+        text = self.seen.text
+        service = np.zeros(len(self._targets), bool)
+        for i, number in enumerate(self._targets.tolist()):
+            service[i] = (self.attempts.service[self._rows[number]] >= 0).any()
+        first = [text(t) or "" for t in self._targets[service].tolist()]
+        plain = [text(t) or "" for t in self._targets[~service].tolist()]
+        if len(plain) > limits.MAX_VERDICTS:
+            self.coverage.limits_reached.append("verdicts")
+            plain = plain[: limits.MAX_VERDICTS]
+        return list(dict.fromkeys([*self.findings, *first, *plain]))
+
+    def verdict(self, target: str, network: Network) -> Verdict:
+        findings = self.findings.get(target, [])
+        number = self.seen.number(target)
+        mine = self._rows.get(number, np.empty(0, np.int64))
+        merged = self._merged_rows.get(number, np.empty(0, np.int64))
+        merged = self._of_the_affected(merged, findings)
+        label = self._label(target, mine)
+        fate = self.merged_fate[merged]
+        tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
+        cases = cases_of(findings)
+        controls = self._controls(merged, findings) if cases or (failed and label[0]) else ()
+        state, named = self._weigh(cases, controls, mine, label)
+        if state not in ACCUSING:
+            state = self._plain_state(mine, merged, findings, state)
+        if network.state in ("no_connectivity", "captive_portal") and state.startswith("likely"):
+            state, named = "insufficient", ()
+        affected = self._where(flow for method in named for flow in (key.flow for key in method.flows))
+        if len(affected):
+            extra = _apart(self.attempts[affected])
+            failed = max(failed, extra)
+            tried = max(tried, failed)
+        rows = mine if len(mine) else affected
+        about = self.attempts[rows]
+        interest = about if state != "ok" else about[:0]
+        limit = limits_of(interest, self.fate[rows][: len(interest)], controls, tried, state, self.coverage, findings)
+        addresses = sorted({self.seen.text(a) or "" for a in np.unique(about.server).tolist()})[: limits.MAX_ADDRESSES]
+        return Verdict(
+            target=target,
+            state=state,
+            service=label[0],
+            role=label[1],
+            attempts=tried,
+            failed=failed,
+            methods=named,
+            controls=tuple(controls),
+            ruled_out=doubts_of(state, named, findings, controls, fate) if state != "ok" else (),
+            limits=limit,
+            next=next_step(state, limit, named),
+            findings=tuple(findings),
+            first=int(about.start.min()) if len(about) else min((f.ts for f in findings), default=None),
+            last=int(about.end.max()) if len(about) else max((f.ts for f in findings), default=None),
+            addresses=tuple(addresses),
+        )
+
+    def _of_the_affected(self, merged: np.ndarray, findings: Sequence[Finding]) -> np.ndarray:
+        """At a server, only the clients that something happened to: the others are their control."""
+        if not len(merged) or not (self.merged.vantage[merged] == Vantage.SERVER).all():
+            return merged
+        affected = self._where(f for finding in findings if finding.rule.leans == "interference" for f in finding.flows)
+        clients = self.attempts.client[affected]
+        return merged[np.isin(self.merged.client[merged], clients)] if len(clients) else merged
+
+    def _label(self, target: str, mine: np.ndarray) -> tuple[str | None, str | None]:
+        service = self.attempts.service[mine]
+        known = np.flatnonzero(service >= 0)
+        if len(known):
+            at = mine[known[0]]
+            return self.seen.text(self.attempts.service[at]), self.seen.text(self.attempts.role[at])
+        label = self.known.label_name(target) if not len(mine) else None
+        return (label.service, label.role) if label else (None, None)
+
+    def _controls(self, merged: np.ndarray, findings: Sequence[Finding]) -> tuple[Control, ...]:
+        if not len(merged):
+            return ()
+        found = []
+        for fared in controls_of(merged, self.merged, self.merged_fate, self.seen, self.known):
+            rows = fared.rows
+            fine = self.merged_fate[rows] == Fate.FINE
+            common = self.seen.text(int(np.bincount(np.maximum(self.merged.target[rows], 0)).argmax())) or ""
+            frames = tuple(self.merged.frame[rows[fine]][:3].tolist())
+            found.append(Control(fared.kind, common, len(rows), int(fine.sum()), frames))
+        return tuple(found)
+
+    def _weigh(self, cases, controls, mine, label) -> tuple[str, tuple[Named, ...]]:
+        """The worst state that a case justifies, and the methods of all that accuse."""
+        worst, named = "", []
+        for case in cases:
+            state = state_of(case, self._setting(case, controls, label))
+            if state in ACCUSING:
+                named.append((STATES.index(state), self._name(case)))
+            if not worst or STATES.index(state) < STATES.index(worst):
+                worst = state
+        return worst, tuple(method for _, method in sorted(named, key=lambda pair: pair[0]))
+
+    def _setting(self, case: Case, controls: Sequence[Control], label) -> Setting:
+        where = self.attempts[self._where(case.flows)]
+        home = False
+        for server, port, proto in {
+            *zip(where.server.tolist(), where.port.tolist(), where.proto.tolist(), strict=True)
+        }:
+            owner = self.known.label_address(self.seen.text(server) or "", port, proto)
+            home |= owner is not None and label[0] is not None and owner.service == label[0]
+        return Setting(controls, _apart(where), home, bool(case.flows & self.shared))
+
+    def _name(self, case: Case) -> Named:
+        witnesses: dict[Witness, None] = {}
+        for finding in sorted(case.findings, key=lambda f: f.rule.strength != "conclusive"):
+            witnesses.update(dict.fromkeys(finding.witnesses))
+        flows = self._where(case.flows)
+        keys = tuple(self._key(int(at)) for at in flows[: limits.MAX_FLOWS_NAMED])
+        measured = [f.measured for f in case.findings]
+        copied = {key: next((m[key] for m in measured if m.get(key) is not None), None) for key in _COPIED}
+        return Named(
+            method=case.method(),
+            rules=tuple(dict.fromkeys(f.rule.id for f in case.findings)),
+            witnesses=tuple(sorted(list(witnesses)[: limits.MAX_WITNESSES])),
+            frames_total=len({witness.frame for witness in witnesses}),
+            flows=keys,
+            onset=min(f.ts for f in case.findings),
+            **copied,
+        )
+
+    def _key(self, at: int) -> FlowKey:
+        row = self.attempts.row(at)
+        protocol = {6: "tcp", 17: "udp"}.get(row.proto, str(row.proto))
+        text = self.seen.text
+        stream = row.stream if row.stream >= 0 else None
+        return FlowKey(
+            row.flow, stream, protocol, text(row.client) or "", row.client_port, text(row.server) or "", row.port
+        )
+
+    def _plain_state(self, mine, merged, findings: Sequence[Finding], weighed: str) -> str:
+        """The state of a target that nobody is accused over."""
+        fate = self.merged_fate[merged]
+        if not len(fate):
+            return "insufficient"
+        fine, failed = int((fate == Fate.FINE).sum()), int((fate >= Fate.FAILED).sum())
+        if not failed:
+            return "impaired" if weighed == "impaired" and _slow(findings) else "ok"
+        if fine and fine >= MOSTLY_FINE * len(fate):
+            return "ok"
+        own = {flow for f in findings if f.rule.leans == "genuine" for flow in f.flows}
+        refused = (fate == Fate.REFUSED) | (fate == Fate.ICMP)
+        if not fine and refused.all() and own:
+            return "down"
+        if weighed == "insufficient" or (self.attempts.cut[mine] & Cut.ONE_DIRECTION).all():
+            return "insufficient"
+        return "impaired"
+
+
+def _slow(findings: Sequence[Finding]) -> bool:
+    return any(f.rule.id.startswith("throttle.") and f.rule.leans == "interference" for f in findings)
+
+
+def _apart(attempts: Table) -> int:
+    """How many of these are attempts of their own: another client or address, or ten seconds apart."""
+    if not len(attempts):
+        return 0
+    a = attempts.sort("client", "server", "port", "start")
+    same = (np.diff(a.client) == 0) & (np.diff(a.server) == 0) & (np.diff(a.port) == 0)
+    return 1 + int((~same | (np.diff(a.start) >= SEPARATE)).sum())
+
+
+def _mark_controls(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    served = {control.target for verdict in verdicts if verdict.state in ACCUSING for control in verdict.controls}
+    return [replace(v, is_control=True) if v.target in served else v for v in verdicts]

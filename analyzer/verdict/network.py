@@ -1,0 +1,55 @@
+"""The network before any service: whether anything works at all, and whether only what is at home does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analyzer.controls import Fate
+from analyzer.result import Coverage, Network
+from analyzer.signature import Finding, Knowledge, Seen
+from analyzer.tables import Table
+
+TRIED = 3  # targets that must have been tried and failed before a whole network is called dead or walled
+HOME = 2  # domestic targets that must work before "only domestic ones do" is said
+LOCAL_PORTS = (
+    53,
+    67,
+    123,
+    137,
+    138,
+    139,
+    1900,
+    5353,
+    5355,
+)  # name lookup, clock and the neighbourhood are no use of it
+
+
+def network_finding(
+    a: Table, fate: np.ndarray, seen: Seen, known: Knowledge, findings: Sequence[Finding], coverage: Coverage
+) -> Network:
+    """State of the network, with a code for the reason."""
+    if not coverage.packets:
+        return Network("normal", "nothing_captured")
+    if not len(a):
+        return Network("normal", "no_conversations")
+    if any(f.rule.id == "http.portal_everywhere" for f in findings):
+        return Network("captive_portal", "portal_page_everywhere")
+    use = ~np.isin(a.port, LOCAL_PORTS) & (fate != Fate.UNKNOWN)
+    targets, where = np.unique(a.target[use], return_inverse=True)
+    fine = np.bincount(where.reshape(-1), fate[use] == Fate.FINE, minlength=len(targets)) > 0
+    if not fine.any():
+        answered = bool((a.packets_down[~np.isin(a.port, LOCAL_PORTS)] > 0).any())
+        dead = len(targets) >= TRIED and not answered
+        return Network("no_connectivity", "nothing_answered") if dead else Network()
+    service = np.full(len(targets), -1, np.int64)
+    service[where.reshape(-1)] = a.service[use]
+    home = np.array([known.is_domestic(seen.text(s)) for s in service.tolist()], bool)
+    abroad_failed = ~home & ~fine
+    if not (fine & ~home).any() and (fine & home).sum() >= HOME and abroad_failed.sum() >= TRIED:
+        values = {"domestic_fine": int((fine & home).sum()), "foreign_failed": int(abroad_failed.sum())}
+        return Network("domestic_only", "only_domestic_works", values)
+    if any(f.rule.id == "throttle.shared_by_all" for f in findings):
+        return Network("all_slow", "everything_slow")
+    return Network()

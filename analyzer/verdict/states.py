@@ -1,0 +1,77 @@
+"""How sure a verdict may be: from the strength of a case, its independent families and its controls.
+
+The table is that of the research (no score, no weights): a conclusive finding is interference, and is called so
+outright when anything independent agrees; strong findings need another family, a fine control or a second attempt;
+supporting ones need a control experiment; weak ones never count. Without a control nothing below conclusive is more
+than "probably".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from analyzer.result import Control
+from analyzer.verdict.cases import SLOWING, Case
+
+CLEAN = 0.8  # share of a control's attempts that must be fine: one of five may meet its own misfortune
+ENOUGH_SUPPORT = 2  # supporting findings of different rules that stand for a strong one
+ANSWERING_FOR_ITSELF = ("rst", "fin", "tls_alert", "icmp_reject")  # what servers do themselves to names they refuse
+
+
+class Setting(NamedTuple):
+    """What surrounds a case."""
+
+    controls: Sequence[Control]
+    separate: int  # attempts of it, at different times or places
+    at_home: bool  # the address is one of the service's own, where its own name is not refused
+    shared: bool  # everything else is as slow (throttling only)
+
+    @property
+    def some_fine(self) -> bool:
+        return any(control.fine for control in self.controls)
+
+    @property
+    def all_failed(self) -> bool:
+        return bool(self.controls) and not self.some_fine
+
+    def clean(self, kind: str) -> bool:
+        return any(c.kind == kind and c.fine >= CLEAN * c.attempts and c.fine for c in self.controls)
+
+
+def state_of(case: Case, setting: Setting) -> str:
+    """The state that this case alone justifies; `impaired` when it justifies no accusation."""
+    if case.action in SLOWING:
+        return _slowed(case, setting)
+    families, named = case.strong_families, case.effect("supporting")
+    if case.conclusive:
+        page = any(finding.rule.family == "content" for finding in case.conclusive)
+        return "blocked" if named or page or setting.separate > 1 else "likely_blocked"
+    if setting.all_failed:
+        return "insufficient"
+    if case.effect("strong") and families:
+        return "blocked"
+    if len(families) > 1:
+        return "likely_blocked"
+    if families and (case.supporting or named or setting.some_fine or setting.separate > 1):
+        return "likely_blocked"
+    refusable = case.action in ANSWERING_FOR_ITSELF and not setting.at_home
+    if case.effect("strong") and not refusable:
+        return "likely_blocked"
+    clean = setting.clean("same_address_other_name")
+    if named and clean and case.supporting and not refusable:
+        return "likely_blocked"
+    if case.supporting >= ENOUGH_SUPPORT and clean:
+        return "likely_blocked"
+    return "impaired"
+
+
+def _slowed(case: Case, setting: Setting) -> str:
+    """A mechanism is proven by its own physics; that it is meant for this target only by what others reached."""
+    if setting.shared:
+        return "impaired"
+    slower = case.effect("strong")
+    proven = "volume" in case.strong_families or bool(case.conclusive)
+    if slower and (proven or case.supporting):
+        return "throttled" if proven else "likely_throttled"
+    return "likely_throttled" if proven else "impaired"
