@@ -42,7 +42,7 @@ class Case:
 
     @property
     def supporting(self) -> int:
-        """Supporting findings of different rules; all header rules together count once, for one cause makes them all."""
+        """Supporting findings of different rules; all header rules count once, for one cause makes them all."""
         rules = {f.rule for f in self.findings if f.rule.strength == "supporting" and f.rule.family != "control"}
         headers = any(rule.family == "header" for rule in rules)
         return sum(rule.family != "header" for rule in rules) + headers

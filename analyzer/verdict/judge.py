@@ -58,6 +58,9 @@ def judge(
     return tuple(verdicts), network
 
 
+Known = tuple[str | None, str | None]  # service and role of a target, as far as they are known
+
+
 class _Bench:
     """The attempts by target, their fates, and the findings by target."""
 
@@ -66,12 +69,9 @@ class _Bench:
         self.attempts = seen.attempts
         self.fate = fates(self.attempts, seen.text)
         self.merged, self.merged_fate = counted(self.attempts, self.fate)
-        order = np.argsort(self.attempts.target, kind="stable")
-        self._targets, starts = np.unique(self.attempts.target[order], return_index=True)
-        self._rows = dict(zip(self._targets.tolist(), np.split(order, starts[1:]), strict=True))
-        order = np.argsort(self.merged.target, kind="stable")
-        names, starts = np.unique(self.merged.target[order], return_index=True)
-        self._merged_rows = dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True)) if len(names) else {}
+        self._targets = np.unique(self.attempts.target)
+        self._rows = _by_value(self.attempts.target)
+        self._merged_rows = _by_value(self.merged.target)
         self.findings = self._by_target(findings)
         self.shared = {flow for f in findings if f.rule.id == SHARED for flow in f.flows}  # as slow as everything else
 
@@ -123,8 +123,8 @@ class _Bench:
         fate = self.merged_fate[merged]
         tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
         cases = cases_of(findings)
-        controls = self._controls(merged, findings) if cases or (failed and label[0]) else ()
-        state, named = self._weigh(cases, controls, mine, label)
+        controls = self._controls(merged) if cases or (failed and label[0]) else ()
+        state, named = self._weigh(cases, controls, label)
         if state not in ACCUSING:
             state = self._plain_state(mine, merged, findings, state)
         if network.state in ("no_connectivity", "captive_portal") and state.startswith("likely"):
@@ -165,7 +165,7 @@ class _Bench:
         clients = self.attempts.client[affected]
         return merged[np.isin(self.merged.client[merged], clients)] if len(clients) else merged
 
-    def _label(self, target: str, mine: np.ndarray) -> tuple[str | None, str | None]:
+    def _label(self, target: str, mine: np.ndarray) -> Known:
         service = self.attempts.service[mine]
         known = np.flatnonzero(service >= 0)
         if len(known):
@@ -174,7 +174,7 @@ class _Bench:
         label = self.known.label_name(target) if not len(mine) else None
         return (label.service, label.role) if label else (None, None)
 
-    def _controls(self, merged: np.ndarray, findings: Sequence[Finding]) -> tuple[Control, ...]:
+    def _controls(self, merged: np.ndarray) -> tuple[Control, ...]:
         if not len(merged):
             return ()
         found = []
@@ -186,7 +186,7 @@ class _Bench:
             found.append(Control(fared.kind, common, len(rows), int(fine.sum()), frames))
         return tuple(found)
 
-    def _weigh(self, cases, controls, mine, label) -> tuple[str, tuple[Named, ...]]:
+    def _weigh(self, cases: Sequence[Case], controls: Sequence[Control], label: Known) -> tuple[str, tuple[Named, ...]]:
         """The worst state that a case justifies, and the methods of all that accuse."""
         worst, named = "", []
         for case in cases:
@@ -197,7 +197,7 @@ class _Bench:
                 worst = state
         return worst, tuple(method for _, method in sorted(named, key=lambda pair: pair[0]))
 
-    def _setting(self, case: Case, controls: Sequence[Control], label) -> Setting:
+    def _setting(self, case: Case, controls: Sequence[Control], label: Known) -> Setting:
         where = self.attempts[self._where(case.flows)]
         home = False
         for server, port, proto in {
@@ -234,7 +234,7 @@ class _Bench:
             row.flow, stream, protocol, text(row.client) or "", row.client_port, text(row.server) or "", row.port
         )
 
-    def _plain_state(self, mine, merged, findings: Sequence[Finding], weighed: str) -> str:
+    def _plain_state(self, mine: np.ndarray, merged: np.ndarray, findings: Sequence[Finding], weighed: str) -> str:
         """The state of a target that nobody is accused over."""
         fate = self.merged_fate[merged]
         if not len(fate):
@@ -251,6 +251,15 @@ class _Bench:
         if weighed == "insufficient" or (self.attempts.cut[mine] & Cut.ONE_DIRECTION).all():
             return "insufficient"
         return "impaired"
+
+
+def _by_value(column: np.ndarray) -> dict[int, np.ndarray]:
+    """Row numbers of each value, in order."""
+    if not len(column):
+        return {}
+    order = np.argsort(column, kind="stable")
+    values, starts = np.unique(column[order], return_index=True)
+    return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
 
 
 def _slow(findings: Sequence[Finding]) -> bool:

@@ -23,7 +23,7 @@ LOCAL_PORTS = (
     1900,
     5353,
     5355,
-)  # name lookup, clock and the neighbourhood are no use of it
+)  # lookup, clock, neighbourhood: not yet a use of it
 
 
 def network_finding(
