@@ -228,11 +228,14 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
                 after.append(p)
     resets = [reset, *(p for p in after if p.tcp_flags & TCP_RST)]
     alive = [p for p in after if not p.tcp_flags & (TCP_RST | TCP_SYN)]
+    written = max((_end(p) for p in before if p.payload_len), key=lambda end: ahead(end, reset.seq), default=None)
+    behind = 0 if written is None else max(0, ahead(written, reset.seq))
     found = []
 
     sent = max((_end(p) for p in peer if p.frame < reset.frame), key=lambda end: ahead(end, reset.ack), default=None)
     acked = max((p.ack for p in before if p.tcp_flags & TCP_ACK), key=lambda ack: ahead(ack, reset.ack), default=None)
-    later = [p for p in alive if p.ts - reset.ts > talk.guard]
+    # A true abort carries the sender's next number, so a reset from behind cannot have been overtaken by what follows.
+    later = alive if behind else [p for p in alive if p.ts - reset.ts > talk.guard]
     speaks = [p for p in later if p.kind == Kind.NEW and ahead(p.seq, reset.seq) >= 0]
     speaks += [p for p in later if p.tcp_flags & TCP_FIN and ahead(p.seq, reset.seq) >= 0]
     speaks += [p for p in later if p.tcp_flags & TCP_ACK and acked is not None and ahead(p.ack, acked) > 0]
@@ -249,9 +252,8 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
         measured = {"synack_after_ms": _ms(greeted[0].ts - reset.ts)}
         found.append(_found(BEFORE_SYNACK, reset, measured, greeted[0], _RACES_PROVE))
 
-    written = max((_end(p) for p in before if p.payload_len), key=lambda end: ahead(end, reset.seq), default=None)
-    if written is not None and ahead(written, reset.seq) > 0 and alive:
-        found.append(_found(BEHIND_DATA, reset, {"bytes_behind": ahead(written, reset.seq)}, alive[0], _RACES_PROVE))
+    if behind and alive:
+        found.append(_found(BEHIND_DATA, reset, {"bytes_behind": behind}, alive[0], _RACES_PROVE))
     if reset.tcp_flags & TCP_ACK and sent is not None and not talk.flow.cut & Cut.GAP and ahead(reset.ack, sent) > 1:
         found.append(_found(BEYOND_SENT, reset, {"bytes_beyond": ahead(reset.ack, sent)}))
     return found + _habits(talk, reset, resets, before, peer)
