@@ -1,0 +1,1 @@
+"""What signatures know beforehand: services, middleboxes and block pages, read from `signatures/data`."""

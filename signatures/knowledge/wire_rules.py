@@ -1,0 +1,100 @@
+"""Services known by their bytes: the `[[wire]]` rules of the data that are strict enough to name one.
+
+A rule is a regular expression on the first bytes of one direction, or types, attributes and realms of STUN messages.
+Rules of prose only, and shapes without fixed bytes (obfuscated MTProto outside of Telegram's addresses), never name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from analyzer.wire import NEVER, NOT_YET, stun
+
+MAX_STUN = 16  # messages looked at in one direction: a vendor shows in the first ones
+
+
+class WireRule(NamedTuple):
+    """What bytes must be like. `pattern` or the STUN words, one of them at least."""
+
+    service: str
+    role: str | None
+    name: str
+    proto: int
+    up: bool  # the client's bytes, else the server's
+    pattern: re.Pattern[bytes] | None
+    stun_types: frozenset[int]
+    stun_attributes: frozenset[int]
+    stun_realms: tuple[str, ...]
+    own_addresses: bool  # only at addresses of the service
+
+
+PROTOCOLS = {"tcp": 6, "udp": 17}
+
+
+def read_rules(service: str, rows: Iterable[dict[str, Any]]) -> list[WireRule]:
+    """The rules among a service's `[[wire]]` rows that machines can follow. Errors: ValueError on a wrong row."""
+    return [_read(service, row) for row in rows if "proto" in row]
+
+
+def _read(service: str, row: dict[str, Any]) -> WireRule:
+    pattern = row.get("pattern")
+    rule = WireRule(
+        service=service,
+        role=row.get("role"),
+        name=row["name"],
+        proto=PROTOCOLS[row["proto"]],
+        up=row.get("side", "up") == "up",
+        pattern=re.compile(pattern.encode("ascii"), re.DOTALL) if pattern else None,
+        stun_types=frozenset(row.get("stun_types", ())),
+        stun_attributes=frozenset(row.get("stun_attributes", ())),
+        stun_realms=tuple(row.get("stun_realms", ())),
+        own_addresses=row.get("own_addresses", False),
+    )
+    if not (pattern or rule.stun_types or rule.stun_attributes or rule.stun_realms):
+        raise ValueError(f"{service}: wire rule {rule.name} says nothing")
+    return rule
+
+
+class WireRules:
+    """All rules, tried in the order of the data."""
+
+    def __init__(self, rules: Iterable[WireRule]):
+        rules = list(rules)
+        self._patterns = {proto: [r for r in rules if r.pattern and r.proto == proto] for proto in PROTOCOLS.values()}
+        self._stun = [r for r in rules if not r.pattern]
+
+    def match(self, up: bytes, down: bytes, proto: int, is_own: Callable[[str], bool]) -> WireRule | None:
+        """The first rule that holds. `is_own(service)` says whether the server's address is one of the service's."""
+        for rule in self._patterns.get(proto, ()):
+            data = up if rule.up else down
+            if data and rule.pattern and rule.pattern.match(data) and (not rule.own_addresses or is_own(rule.service)):
+                return rule
+        return self._match_stun(_messages(up, proto) + _messages(down, proto))
+
+    def _match_stun(self, messages: list[tuple[int, stun.Stun]]) -> WireRule | None:
+        for kind, message in messages:
+            numbers = {number for number, _ in message.attributes}
+            realm = (message.realm or "").lower()
+            for rule in self._stun:
+                if kind in rule.stun_types or not rule.stun_attributes.isdisjoint(numbers):
+                    return rule
+                if realm and any(realm == name or realm.endswith("." + name) for name in rule.stun_realms):
+                    return rule
+        return None
+
+
+def _messages(data: bytes, proto: int) -> list[tuple[int, stun.Stun]]:
+    """(message type, message) of the STUN messages at the start of a stream or of joined datagrams."""
+    found: list[tuple[int, stun.Stun]] = []
+    pieces = stun.split_tcp(data) if proto == 6 else [data]
+    for piece in pieces:
+        at = 0
+        while len(found) < MAX_STUN and at + 20 <= len(piece):
+            message = stun.parse_stun(piece[at:])
+            if message is NEVER or message is NOT_YET:
+                break
+            found.append((piece[at] << 8 | piece[at + 1], message))
+            at += message.end
+    return found
