@@ -1,11 +1,11 @@
-"""What is known of messengers, social and domestic services, and the controls beside them: `analyzer.signature.Knowledge`.
+"""Messengers, social and domestic services, and the controls beside them, as `analyzer.signature.Knowledge`.
 
-Read from `data/services/*.toml`, one file a service (or a group of controls), every fact with its source and date. A new
-messenger is a new file; its form is described in `data/services/README.md`.
+Read from `data/services/*.toml`, one file a service (or a group of controls), every fact with its source and date. A
+new messenger is a new file; its form is described in `data/services/README.md`.
 
-Names are matched by the longest suffix that is known. An address names a service only where its blocks are the service's
-own (`dedicated`) or, in rented ones, with a port of its own (`rented`); blocks that many share (`hosting`) name nobody,
-and blocks of an operator name the operator only. A port alone never names anything.
+Names are matched by the longest suffix that is known. An address names a service only where its blocks are the
+service's own (`dedicated`) or, in rented ones, with a port of its own (`rented`); blocks that many share (`hosting`)
+name nobody, and blocks of an operator name the operator only. A port alone never names anything.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service, operator or control. `facts` is its data as read, with notes, sources and prose on its wire format."""
+    """One service, operator or control. `facts` is its data as read: notes, sources, prose on the wire format."""
 
     id: str
     name: str
@@ -91,7 +91,7 @@ class Services:
 
     @classmethod
     def load(cls, folder: Path = DATA) -> Services:
-        """Read all files of a folder, in the order of their names. Errors: ValueError where a file contradicts itself."""
+        """Read all files of a folder, in the order of their names. Errors: ValueError where they contradict."""
         services: list[Service] = []
         rules: list[WireRule] = []
         checks: dict[str, Check] = {}

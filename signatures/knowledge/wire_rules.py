@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from analyzer.wire import NEVER, NOT_YET, stun
+from analyzer.wire import stun
 
 MAX_STUN = 16  # messages looked at in one direction: a vendor shows in the first ones
 
@@ -93,7 +93,7 @@ def _messages(data: bytes, proto: int) -> list[tuple[int, stun.Stun]]:
         at = 0
         while len(found) < MAX_STUN and at + 20 <= len(piece):
             message = stun.parse_stun(piece[at:])
-            if message is NEVER or message is NOT_YET:
+            if not isinstance(message, stun.Stun):
                 break
             found.append((piece[at] << 8 | piece[at + 1], message))
             at += message.end
