@@ -1,0 +1,56 @@
+# `make demo` and `make test` set up all they need: programs from Debian (as root), Python packages into .venv.
+# What is there already is left alone; what is missing and cannot be installed stops them with its name.
+
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+
+.PHONY: demo test lint bench lock packages-demo packages-test
+.DEFAULT_GOAL := demo
+
+demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
+	@.venv/bin/interference
+
+test: lint ## everything that has to hold; pytest has the last word
+	@$(RUN) pytest
+
+lint: packages-test .venv/ready ## style and types
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+
+bench: packages-demo .venv/ready ## packets per second and memory, beside tshark
+	@$(RUN) tests.bench
+
+# -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
+missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
+python := $(if $(shell $(PYTHON) -c 'import ensurepip' 2>&1),python3-venv)
+fonts := $(if $(wildcard /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf),,fonts-dejavu-core)
+demo_packages := $(strip $(python) $(call missing,tshark,tshark))
+test_packages := $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) \
+	$(call missing,chromium,chromium))
+
+packages-demo packages-test: export DEBIAN_FRONTEND := noninteractive
+packages-demo packages-test: packages-%:
+	@wanted="$($*_packages)"; [ -z "$$wanted" ] && exit; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "Missing: $$wanted. Install them (apt-get install $$wanted), then run make again." >&2; exit 1; fi; \
+	echo "Installing $$wanted" >&2; \
+	apt-get -qq update && apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends $$wanted >/dev/null
+
+# -- Python packages: exactly the locked ones, again whenever the lock or pyproject.toml says something else --------
+key := $(shell cat requirements.lock pyproject.toml | sha256sum | cut -c 1-16)
+
+.PHONY: .venv/ready
+.venv/ready: packages-demo
+	@[ "$$(cat $@ 2>/dev/null)" = "$(key) $(CURDIR)" ] && exit; set -e; \
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'; \
+	$(RUN) pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv; \
+	echo "Installing Python packages into .venv" >&2; \
+	$(RUN) pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
+	$(RUN) pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	echo "$(key) $(CURDIR)" > $@
+
+lock: ## pin the newest versions that pyproject.toml allows, for Python 3.11 and later
+	@python3.11 -m venv build/lock && build/lock/bin/pip install -q pip-tools
+	@CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile -q --upgrade --all-extras --generate-hashes \
+		--strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options -o requirements.lock pyproject.toml
