@@ -25,7 +25,7 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
             )
         )
     if seen.packets_bad:
-        out.append(count("{n} packet was damaged or cut.", "{n} packets were damaged or cut.", seen.packets_bad))
+        out.append(plural("{n} packet was damaged or cut.", "{n} packets were damaged or cut.", seen.packets_bad))
     if seen.kernel_drops:
         out.append(
             plural(

@@ -58,7 +58,8 @@ class _Page:
         self.everything = everything
         self.circumvention = circumvention
         self.width = min(console.width, WIDEST)
-        self.ascii = not (console.encoding or "").lower().startswith("utf")
+        self.encoding = console.encoding or "ascii"
+        self.ascii = not self.encoding.lower().startswith("utf")
         self.margin = 4 + max(Text(words.say(label)).cell_len for label in labels.LABELS.values())
 
     def show(self) -> None:
@@ -88,7 +89,12 @@ class _Page:
             wrapped.rstrip()
             start = first if first and number == 0 else Text()
             gap = " " * (indent - start.cell_len)
-            self.console.print(Text.assemble(start, gap if wrapped else "", wrapped), soft_wrap=True, highlight=False)
+            self.print(Text.assemble(start, gap if wrapped else "", wrapped))
+
+    def print(self, line: Text) -> None:
+        if self.ascii:
+            line.plain = _encodable(line.plain, self.encoding)
+        self.console.print(line, soft_wrap=True, highlight=False)
 
     def ruler(self) -> None:
         self.line()
@@ -180,9 +186,10 @@ class _Page:
 
     def filter(self, text: str, first: bool) -> None:
         """A display filter on one line of its own, however narrow the terminal: a broken one does not paste."""
-        label = Text("  ").append(self.words.say(labels.LABELS["filter"]) if first else "", "dim")
+        said = labels.LABELS["filter"]
+        label = Text("  ").append(self.words.say(said) if first else "", "dim")
         gap = " " * (self.margin - label.cell_len)
-        self.console.print(Text.assemble(label, gap, text), soft_wrap=True, highlight=False)
+        self.print(Text.assemble(label, gap, text))
 
     def unanswered(self) -> None:
         """What cannot be told, and each next step once."""
@@ -205,3 +212,9 @@ class _Page:
         self.line(Text(self.words.say("What this file does not show"), "bold"))
         for sentence in missed:
             self.line(Text(sentence), 2)
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """As many characters, all of which this terminal's encoding has: styles stay on their words."""
+    plain = text.translate(str.maketrans("·…→—«»\u00a0", '-~>-"" '))
+    return plain.encode(encoding, "replace").decode(encoding)

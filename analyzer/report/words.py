@@ -2,12 +2,7 @@
 
 Messages are whole sentences or whole clauses with named placeholders, because word order, case and number differ
 between languages. The English text is the message id, so that a missing translation still says something true. The
-catalogues are kept with Babel, from the root of the project::
-
-    pybabel extract --no-default-keywords -k N_ -k say -k plural:1,2 -k pgettext:1c,2 --no-location --sort-output \
-        -o interference.pot analyzer
-    pybabel update -D interference -i interference.pot -d analyzer/locale --no-wrap
-    pybabel compile -D interference -d analyzer/locale --statistics
+catalogues are kept with Babel: `python -m tests.analyzer.report.catalogue` finds the messages and compiles them.
 """
 
 from __future__ import annotations
@@ -20,6 +15,7 @@ from analyzer.errors import UsageError
 
 DOMAIN = "interference"
 SOURCE = "en"
+RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 
 def N_(message: str) -> str:  # the name gettext's tools know
@@ -29,7 +25,7 @@ def N_(message: str) -> str:  # the name gettext's tools know
 
 def languages() -> tuple[str, ...]:
     """The languages a report can be written in."""
-    found = [place.name for place in files("analyzer").joinpath("locale").iterdir() if place.is_dir()]
+    found = [place.name for place in files("analyzer").joinpath("locale").iterdir() if place.name.isalpha()]
     return (SOURCE, *sorted(found))
 
 
@@ -56,6 +52,11 @@ class Words:
             raise UsageError(f"no report in the language {lang!r}; there is {', '.join(languages())}")
         with files("analyzer").joinpath("locale", self.lang, "LC_MESSAGES", f"{DOMAIN}.mo").open("rb") as catalogue:
             self._catalogue = GNUTranslations(catalogue)
+
+    @property
+    def direction(self) -> str:
+        """`ltr` or `rtl`, as HTML writes it."""
+        return "rtl" if self.lang in RIGHT_TO_LEFT else "ltr"
 
     def say(self, message: str, **values: object) -> str:
         """The message in this language, with its placeholders filled."""

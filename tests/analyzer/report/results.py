@@ -232,16 +232,18 @@ HOSTILE = (
 )
 
 
+def by_injector(name: str) -> Verdict:
+    """Text from strangers in every field that can hold it."""
+    return blocked(
+        name,
+        service=None,
+        role=None,
+        controls=(Control("same_address_other_name", name, 3, 3),),
+        methods=(forged_reset(name, injector=name),),
+    )
+
+
 def hostile() -> Result:
-    answers = [
-        blocked(
-            name,
-            service=None,
-            role=None,
-            controls=(Control("same_address_other_name", name, 3, 3),),
-            methods=(forged_reset(name, injector=name),),
-        )
-        for name in HOSTILE
-    ]
     start = whole()
-    return replace(start, answers=tuple(answers), capture=replace(start.capture, name=HOSTILE[2]), error=None)
+    answers = tuple(map(by_injector, HOSTILE))
+    return replace(start, answers=answers, capture=replace(start.capture, name=HOSTILE[2]), error=None)

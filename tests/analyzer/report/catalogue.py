@@ -1,0 +1,89 @@
+"""Keeps the message catalogues: finds every message in the code and in the rules, and compiles translations.
+
+    python -m tests.analyzer.report.catalogue        # from the root of the project; prints what is not translated
+
+Rules are written by signatures and say what they mean in English; they are read from the loaded rules, not from source.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+import signatures
+from analyzer.report.words import DOMAIN, SOURCE, languages
+from analyzer.signature import Rule
+
+ROOT = Path(__file__).parents[3]
+LOCALE = ROOT / "analyzer" / "locale"
+KEYWORDS = {"N_": None, "say": None, "plural": (1, 2), "pgettext": ((1, "c"), 2)}
+METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+
+
+def messages() -> Catalog:
+    """All that a report can say, in English."""
+    found = Catalog(domain=DOMAIN)
+    extracted = extract_from_dir(str(ROOT / "analyzer"), METHODS, keywords=KEYWORDS, options_map={"**.html": JINJA})
+    for _, _, message, _, context in extracted:
+        found.add(message, context=context)
+    for rule in rules():
+        if rule.says not in found:
+            found.add(rule.says)
+    return found
+
+
+def rules() -> list[Rule]:
+    modules = [import_module(f"signatures.{name}") for name in signatures.MODULES]
+    return [rule for module in modules for rule in module.RULES]
+
+
+JINJA = {"silent": "false", "newstyle_gettext": "true"}
+
+
+def catalogue(lang: str) -> Catalog:
+    with (LOCALE / lang / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+        return read_po(file, locale=lang, domain=DOMAIN)
+
+
+def compiled(kept: Catalog) -> bytes:
+    out = io.BytesIO()
+    write_mo(out, kept)
+    return out.getvalue()
+
+
+def update(lang: str) -> list[str]:
+    """Bring one language up to date; gives back what is not translated."""
+    place = LOCALE / lang / "LC_MESSAGES"
+    kept = catalogue(lang)
+    kept.update(messages(), no_fuzzy_matching=True)
+    kept.obsolete.clear()
+    with (place / f"{DOMAIN}.po").open("wb") as file:
+        write_po(file, kept, sort_output=True, no_location=True, omit_header=False, width=0)
+    (place / f"{DOMAIN}.mo").write_bytes(compiled(catalogue(lang)))
+    return untranslated(kept)
+
+
+def untranslated(kept: Catalog) -> list[str]:
+    return [_first(m.id) for m in kept if m.id and not all(_strings(m.string))]
+
+
+def _first(text: str | tuple[str, ...]) -> str:
+    return text if isinstance(text, str) else text[0]
+
+
+def _strings(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text
+
+
+if __name__ == "__main__":
+    for language in languages():
+        if language != SOURCE:
+            for message in update(language):
+                print(f"{language}: {message}", file=sys.stderr)
