@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -14,7 +14,7 @@ from analyzer.result import CaptureInfo, Result
 from analyzer.signature import Loaded
 from analyzer.sources import Source, open_source
 
-__all__ = ["Result", "analyze", "demo_capture", "open_capture", "unusable"]
+__all__ = ["Result", "analyze", "demo_capture", "follow", "open_capture", "unusable"]
 
 Where = str | os.PathLike | BinaryIO | bytes
 
@@ -75,16 +75,50 @@ def analyze(
         The capture cannot be used at all. Damage further on is no error: it is in `Result.coverage`.
     """
     source = where if isinstance(where, Source) else open_capture(where, name=name)
+    *_, result = follow(source, loaded, progress=progress)
+    return only(result, target) if target else result
+
+
+def follow(
+    source: Source, loaded: Loaded, *, every: int | None = None, progress: Callable[[int], None] | None = None
+) -> Iterator[Result]:
+    """Analyse a source as it comes in: the answer so far, again and again, and the final one last.
+
+    Parameters
+    ----------
+    source : Source
+        A live capture, or a file.
+    loaded : Loaded
+        `signatures.load()`.
+    every : int, optional
+        Nanoseconds of packet time (not of the wall clock, so that a file gives the same answers again) between the
+        answers so far; without it there is only the final one, which does not depend on them.
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Raises
+    ------
+    CaptureError
+        As `analyze`.
+    """
     with source:
         analysis = Analysis(loaded)
+        tick = None
         for frames in source.blocks():
             analysis.feed(frames)
             if progress is not None:
                 progress(source.info.bytes_read)
-        result = analysis.finish(capture_info(source))
+            if every is None or analysis.tracker.clock // every == tick:
+                continue
+            tick = analysis.tracker.clock // every
+            yield _covered(analysis.snapshot(capture_info(source)), source)
+        yield _covered(analysis.finish(capture_info(source)), source)
+
+
+def _covered(result: Result, source: Source) -> Result:
     result.coverage.cut_at_byte, result.coverage.cut_why = source.info.cut_at_byte, source.info.cut_why
     result.coverage.kernel_drops = source.info.kernel_drops
-    return only(result, target) if target else result
+    return result
 
 
 def capture_info(source: Source) -> CaptureInfo:
