@@ -14,12 +14,13 @@ from analyzer.decode import Frames
 from analyzer.flows import arenas as a
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import FinishedFlows
+from analyzer.flows.icmp_watch import IcmpWatch
 from analyzer.flows.identify import Identifier
 from analyzer.flows.seen import SeenStore
 from analyzer.flows.tracker import Tracker
 from analyzer.result import CaptureInfo, Coverage, Network, Result
 from analyzer.signature import Finding, Loaded, Rule
-from analyzer.tables import FLOWS, Bad, Cut, Table, Vantage
+from analyzer.tables import FLOWS, Cut, Table, Vantage
 from analyzer.verdict import judge
 
 _MIRRORED = (
@@ -43,7 +44,7 @@ class Analysis:
         self.rules: dict[str, Rule] = {rule.id: rule for module in loaded.signatures for rule in module.RULES}
         self.tracker = Tracker()
         self.seen = SeenStore()
-        self.dns = DnsWatch(self.seen)
+        self.dns, self.icmp = DnsWatch(self.seen), IcmpWatch(self.seen)
         self.identifier = Identifier(loaded.knowledge, self.dns)
         self.keep_flows = keep_flows
         self._flows: list[Table] = []
@@ -58,8 +59,13 @@ class Analysis:
         self._bytes += len(frames.data)
         if self._bytes > limits.INTERPRETED_BYTES:
             kernels.compiled()
-        for done in self.tracker.feed(frames, self.dns.look):
+        for done in self.tracker.feed(frames, self._look):
             self._take(done, self.seen, self._findings, self._flows)
+
+    def _look(self, *batch) -> None:
+        """See decoded packets as they pass, before they are accounted."""
+        self.dns.look(*batch)
+        self.icmp.look(*batch)
 
     def snapshot(self, capture: CaptureInfo) -> Result:
         """The answer so far, open flows included as they stand. Changes nothing."""
@@ -147,7 +153,7 @@ class Analysis:
         ordinary = int(c[a.ORDINARY])
         return Coverage(
             packets=tracker.frames,
-            packets_bad=int(c[a.BAD_PACKETS]) - tracker.bad[Bad.NOT_IP] - tracker.bad[Bad.PROTOCOL],
+            packets_bad=int(c[a.BAD_PACKETS]),
             bad={bit.name.lower(): count for bit, count in tracker.bad.items() if count},
             links_unknown=dict(tracker.links_unknown),
             flows=int(c[a.NEXT_ID]),

@@ -21,7 +21,12 @@ HEAD_UP_BYTES = 4 << 10  # payload kept for the parsers: a post-quantum ClientHe
 HEAD_DOWN_BYTES = 8 << 10  # a TLS 1.2 certificate chain, an HTTP page's title
 SERIES_PER_FLOW = 1 << 16  # packets of one flow that rates are fitted on
 
-MAX_NAMES = 1 << 20  # DNS answers remembered
+MAX_DATAGRAMS = 1024  # fragmented datagrams waiting for the rest
+MAX_FRAGMENT_BYTES = 16 << 20  # and their bytes in all
+MAX_DATAGRAM = 65_535 - 20  # what an IP packet can carry; more is a ping of death
+
+MAX_NAMES = 1 << 20  # DNS questions remembered, and answers
+MAX_ICMP_ERRORS = 1 << 16  # ICMP errors about TCP and UDP packets remembered, beside those kept with their flows
 MAX_RESETS = 1 << 20  # resets remembered, RESETS_PER_SIDE of each flow and side
 RESETS_PER_SIDE = 4  # bursts and ladders show their habits in the first few
 MAX_STRINGS = 1 << 21  # distinct names and addresses interned

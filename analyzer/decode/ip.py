@@ -4,7 +4,8 @@ Lengths come from the IP header, since a frame may be padded (Ethernet), cut (sn
 is offloaded, carry an IP length of 0; only then does the frame's own length count.
 """
 
-from analyzer.decode.link import NO_LINK, ethertype, long, network, word
+from analyzer.decode.link import NO_LINK, long, network, word
+from analyzer.decode.overlays import in_gre, in_udp
 from analyzer.decode.transport import quoted_ports, tcp, udp
 from analyzer.kernels import kernel
 
@@ -29,8 +30,19 @@ def addresses(data, at, version, flip, out, i):
 
 
 @kernel
+def fragment(out, i, offset, more, proto, identification, at, length):
+    """Note a fragment for `fragments`: no ports, so the transport's columns are free to say where it belongs."""
+    out.seq[i] = offset
+    out.ack[i] = more
+    out.win[i] = proto
+    out.tsval[i] = identification
+    out.at[i] = at
+    out.payload[i] = length
+
+
+@kernel
 def ipv4(data, at, end, wire_end, out, i):
-    """(protocol, start of what it carries, end of it on the wire) of an IPv4 packet; protocol -1: bad, -2: later fragment."""
+    """(protocol, start of what it carries, its end on the wire) of an IPv4 packet; protocol -1: bad, -2: a fragment."""
     header = (data[at] & 15) * 4
     if at + 20 > end or header < 20:
         return -1, at, at
@@ -45,8 +57,12 @@ def ipv4(data, at, end, wire_end, out, i):
     out.ecn[i] = data[at + 1] & 3
     out.ip_len[i] = total
     addresses(data, at, 4, False, out, i)
-    if word(data, at + 6) & 0x1FFF:
-        return -2, at, at
+    place = word(data, at + 6)
+    if place & 0x3FFF:
+        whole = at + total <= end
+        fragment(out, i, (place & 0x1FFF) * 8, place >> 13 & 1, data[at + 9], out.ipid[i], at + header, total - header)
+        if place & 0x1FFF or whole:
+            return -2, at, at
     return data[at + 9], at + header, min(at + total, wire_end)
 
 
@@ -85,8 +101,11 @@ def ipv6(data, at, end, wire_end, out, i):
         elif following == 44:  # fragment header
             if at + 8 > end:
                 return -1, at, at
-            if word(data, at + 2) & 0xFFF8:
-                return -2, at, at
+            place = word(data, at + 2)
+            if place & 0xFFF9:
+                fragment(out, i, place & 0xFFF8, place & 1, data[at], long(data, at + 4), at + 8, stop - at - 8)
+                if place & 0xFFF8 or stop <= end:
+                    return -2, at, at
             size = 8
         else:
             break
@@ -108,7 +127,8 @@ def quote(data, at, end, six, out, i):
         return
     code = kind * 256 + data[at + 1] + (65536 if six else 0)
     at += 8
-    sender = (out.address[8 * i], out.address[8 * i + 1], out.address[8 * i + 2], out.address[8 * i + 3])
+    for k in range(4):
+        out.sender[4 * i + k] = out.address[8 * i + k]
     if six:
         if at + 48 > end or data[at] >> 4 != 6:
             return
@@ -123,17 +143,43 @@ def quote(data, at, end, six, out, i):
         proto = data[at + 9]
         inner = at + header
     addresses(data, at, 6 if six else 4, False, out, i)
-    to = 8 * i + 4
-    same = (
-        out.address[to] == sender[0]
-        and out.address[to + 1] == sender[1]
-        and out.address[to + 2] == sender[2]
-        and out.address[to + 3] == sender[3]
-    )
+    same = True
+    for k in range(4):
+        same = same and out.address[8 * i + 4 + k] == out.sender[4 * i + k]
     out.near[i] = 1 if same else 0
     quoted_ports(data, inner, end, proto, out, i)
     if out.sport[i] >= 0:
         out.icmp[i] = code
+
+
+@kernel
+def clear(out, i):
+    """Entry `i` as before anything was read."""
+    out.bad[i] = 0
+    out.proto[i] = -1
+    out.sport[i] = -1
+    out.dport[i] = -1
+    out.ttl[i] = -1
+    out.ipid[i] = -1
+    out.df[i] = -1
+    out.ecn[i] = 0
+    out.ip_len[i] = 0
+    out.flags[i] = -1
+    out.seq[i] = -1
+    out.ack[i] = -1
+    out.win[i] = -1
+    out.tsval[i] = -1
+    out.tsecr[i] = -1
+    out.mss[i] = -1
+    out.wscale[i] = -1
+    out.dsack[i] = 0
+    out.optlen[i] = 0
+    out.at[i] = 0
+    out.payload[i] = 0
+    out.captured[i] = 0
+    out.encap[i] = 0
+    out.icmp[i] = -1
+    out.near[i] = 0
 
 
 @kernel
@@ -155,6 +201,8 @@ def packet(data, at, caplen, origlen, link, out, i):
             return
         if proto < 0:
             out.bad[i] |= _BAD_IP if proto == -1 else _FRAGMENT
+            if proto == -2:
+                out.captured[i] = max(0, min(out.payload[i], end - out.at[i]))
             return
         wire_end = stop
         end = min(end, stop)
@@ -164,7 +212,14 @@ def packet(data, at, caplen, origlen, link, out, i):
             return
         if proto == 17:
             udp(data, at, end, stop - at, out, i)
-            return
+            if out.sport[i] < 0:
+                return
+            version, inside = in_udp(data, out.at[i], end, out.dport[i])
+            if version <= 0:
+                return
+            at = inside
+            clear(out, i)
+            continue
         if proto == 1 or proto == 58:
             out.proto[i] = proto
             quote(data, at, end, proto == 58, out, i)
@@ -174,14 +229,8 @@ def packet(data, at, caplen, origlen, link, out, i):
             if at >= end or data[at] >> 4 != version:
                 out.bad[i] |= _BAD_IP
                 return
-        elif proto == 47 and at + 4 <= end and data[at + 1] & 7 == 0:
-            # GRE, RFC 2784 and 2890: checksum, key and sequence number are optional
-            flags = data[at]
-            size = 4 + (4 if flags & 0x80 else 0) + (4 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
-            if at + size > end:
-                out.bad[i] |= _OTHER_PROTOCOL
-                return
-            version, at = ethertype(data, at + size, end, word(data, at + 2))
+        elif proto == 47 and at + 4 <= end:
+            version, at = in_gre(data, at, end)
         else:
             out.proto[i] = proto
             out.bad[i] |= _OTHER_PROTOCOL
@@ -190,33 +239,14 @@ def packet(data, at, caplen, origlen, link, out, i):
 
 
 @kernel
+def decode_one(frames, k, i, out):
+    """Decode frame `k` of a block into entry `i`."""
+    clear(out, i)
+    packet(frames.data, frames.offset[k], frames.caplen[k], frames.origlen[k], frames.link[k], out, i)
+
+
+@kernel
 def decode(frames, start, count, out):
     """Decode `count` frames from `start` on into the first entries of `out`."""
     for i in range(count):
-        k = start + i
-        out.bad[i] = 0
-        out.proto[i] = -1
-        out.sport[i] = -1
-        out.dport[i] = -1
-        out.ttl[i] = -1
-        out.ipid[i] = -1
-        out.df[i] = -1
-        out.ecn[i] = 0
-        out.ip_len[i] = 0
-        out.flags[i] = -1
-        out.seq[i] = -1
-        out.ack[i] = -1
-        out.win[i] = -1
-        out.tsval[i] = -1
-        out.tsecr[i] = -1
-        out.mss[i] = -1
-        out.wscale[i] = -1
-        out.dsack[i] = 0
-        out.optlen[i] = 0
-        out.at[i] = 0
-        out.payload[i] = 0
-        out.captured[i] = 0
-        out.encap[i] = 0
-        out.icmp[i] = -1
-        out.near[i] = 0
-        packet(frames.data, frames.offset[k], frames.caplen[k], frames.origlen[k], frames.link[k], out, i)
+        decode_one(frames, start + i, i, out)

@@ -1,26 +1,14 @@
 """From a link-layer frame to the IP header inside it.
 
 Link types: https://www.tcpdump.org/linktypes.html. Ethernet with any stack of VLAN tags (IEEE 802.1Q, 802.1ad), SNAP,
-MPLS and PPPoE; Linux cooked v1 and v2; raw IP; BSD NULL and LOOP; PPP with and without HDLC framing.
+MPLS and PPPoE; Linux cooked v1 and v2; raw IP; BSD NULL and LOOP; PPP and Cisco HDLC; and what `carriers` knows.
 """
 
+from analyzer.decode.carriers import NFLOG, WIFI, nflog, unwrap, wifi
 from analyzer.kernels import kernel
 
-ETHERNET, NULL, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = (
-    1,
-    0,
-    9,
-    12,
-    14,
-    50,
-    101,
-    108,
-    113,
-    228,
-    229,
-    276,
-)
-SUPPORTED = frozenset((ETHERNET, NULL, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, RAW, LOOP, SLL, IPV4, IPV6, SLL2))
+NULL, ETHERNET, PPP, RAW_BSD, RAW_OPENBSD, PPP_HDLC, PPP_ETHER = 0, 1, 9, 12, 14, 50, 51
+RAW, CISCO_HDLC, LOOP, SLL, MPLS, IPV4, IPV6, SLL2 = 101, 104, 108, 113, 219, 228, 229, 276
 _MAX_TAGS = 8  # VLAN tags or MPLS labels; more are not a network but a fuzzer
 
 NO_LINK, OTHER = -1, 0  # instead of an IP version: unreadable link header; readable, but not IP
@@ -29,13 +17,13 @@ NO_LINK, OTHER = -1, 0  # instead of an IP version: unreadable link header; read
 @kernel
 def word(data, at):
     """A big-endian 16-bit word."""
-    return (data[at] << 8) | data[at + 1]
+    return data[at] * 0x100 + data[at + 1]  # not by shifts: those make it unsigned, and so a float beside signed ones
 
 
 @kernel
 def long(data, at):
     """A big-endian 32-bit word."""
-    return (data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]
+    return data[at] * 0x1000000 + data[at + 1] * 0x10000 + data[at + 2] * 0x100 + data[at + 3]
 
 
 @kernel
@@ -89,6 +77,11 @@ def ethertype(data, at, end, kind):
             if at + 8 > end:
                 return NO_LINK, at
             return ppp(data, at + 6, end)
+        elif kind == 0x6558:  # transparent Ethernet bridging
+            if at + 14 > end:
+                return NO_LINK, at
+            kind = word(data, at + 12)
+            at += 14
         elif kind <= 1500:  # a length: IEEE 802.3 with LLC; only SNAP carries IP
             if at + 8 > end or data[at] != 0xAA or data[at + 1] != 0xAA:
                 return OTHER, at
@@ -104,6 +97,8 @@ def ethertype(data, at, end, kind):
 @kernel
 def network(data, at, end, link):
     """(IP version, or NO_LINK or OTHER; offset of the IP header) of a frame."""
+    if link != ETHERNET:
+        link, at = unwrap(data, at, end, link)
     if link == ETHERNET:
         if at + 14 > end:
             return NO_LINK, at
@@ -126,5 +121,27 @@ def network(data, at, end, link):
             return ip_at(data, at + 4, end)
         return OTHER, at
     if link == PPP or link == PPP_HDLC:
+        if at + 4 <= end and (data[at] == 0x0F or data[at] == 0x8F) and data[at + 1] == 0:
+            return ethertype(data, at + 4, end, word(data, at + 2))
         return ppp(data, at, end)
+    if link == CISCO_HDLC:
+        if at + 4 > end:
+            return NO_LINK, at
+        return ethertype(data, at + 4, end, word(data, at + 2))
+    if link == PPP_ETHER:
+        if at + 6 > end:
+            return NO_LINK, at
+        return ppp(data, at + 6, end)
+    if link == MPLS:
+        return ethertype(data, at, end, 0x8847)
+    if link == WIFI:
+        inside = wifi(data, at, end)
+        if inside < 0:
+            return OTHER if inside == -1 else NO_LINK, at
+        return ethertype(data, inside, end, 0)  # LLC and SNAP, as behind an 802.3 length
+    if link == NFLOG:
+        inside = nflog(data, at, end)
+        if inside < 0:
+            return OTHER, at
+        return ip_at(data, inside, end)
     return NO_LINK, at

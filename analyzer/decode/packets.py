@@ -38,11 +38,13 @@ class Packets(NamedTuple):
     encap: np.ndarray  # tunnels passed on the way to this packet
     icmp: np.ndarray  # type * 256 + code of an ICMP error (IPv6: + 65536)
     near: np.ndarray  # for ICMP errors: 1 when the quoted packet's destination sent it
+    sender: np.ndarray  # uint32[4 n]: for ICMP errors, who sent them
 
     @classmethod
     def allocate(cls, n: int) -> "Packets":
         columns = {name: np.full(n, -1, np.int64) for name in cls._fields}
         columns["address"] = np.zeros(8 * n, np.uint32)
+        columns["sender"] = np.zeros(4 * n, np.uint32)
         return cls(**columns)
 
 

@@ -14,6 +14,7 @@ from analyzer.limits import CLOCK_STEP_FRAMES, CLOCK_STEP_NS, FIRST_ROWS
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _FRAGMENT = 8  # tables.Bad
+_TROUBLE = 1 | 4 | 16 | 32  # and its bits that are damage: another protocol, or a fragment, is none
 # Ports below 1024 belong to services; of two equals, the first to speak is the client.
 _PRIVILEGED = 1024
 # Larger than any Ethernet jumbo frame: the network card put several packets together (TSO, GRO).
@@ -102,10 +103,10 @@ def account(arenas, packets, frames, first, start, count):
         frame = frames.number[k]
         iface = frames.iface[k]
         advance_clock(c, ts)
-        if packets.bad[i] != 0:
+        if packets.bad[i] & _TROUBLE:
             c[BAD_PACKETS] += 1
-            if packets.bad[i] & _FRAGMENT:
-                c[FRAGMENTS] += 1
+        if packets.bad[i] & _FRAGMENT:
+            c[FRAGMENTS] += 1
         proto = packets.proto[i]
         if (proto != 6 and proto != 17) or packets.sport[i] < 0:
             continue

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer import limits
-from analyzer.decode import Frames, Packets, decode
+from analyzer.decode import Fragments, Frames, Packets, decode, decode_one
 from analyzer.flows import arenas as a
 from analyzer.flows.account import account
 from analyzer.flows.arenas import Arenas
@@ -39,6 +39,7 @@ class Tracker:
     def __init__(self):
         self.arenas: Arenas = a.allocate()
         self.packets = Packets.allocate(BATCH)
+        self.fragments = Fragments()
         self.bad = dict.fromkeys(Bad, 0)
         self.links_unknown: dict[int, int] = {}
         self.frames = 0
@@ -67,11 +68,14 @@ class Tracker:
             count = min(BATCH, total - first)
             decode(frames, first, count, self.packets)
             self._count_bad(frames, first, count)
+            joined, again = self.fragments.join(frames, first, count, self.packets)
+            for i in again:
+                decode_one(joined, first + i, i, self.packets)
             if look is not None:
-                look(self.packets, frames, first, count)
+                look(self.packets, joined, first, count)
             at = 0
             while True:
-                at = account(self.arenas, self.packets, frames, first, at, count)
+                at = account(self.arenas, self.packets, joined, first, at, count)
                 need = int(self.counters[a.NEED])
                 if self._cold:
                     self._continue_cold()

@@ -2,7 +2,6 @@
 
 import struct
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,49 +11,21 @@ from scapy.layers.l2 import GRE, LLC, SNAP, Dot1Q, Ether
 from scapy.packet import Raw
 
 from analyzer import kernels
-from analyzer.decode import Frames, Packets, address_text, decode
+from analyzer.decode import Packets
 from analyzer.tables import Bad
-
-ETHERNET, NULL, PPP, RAW, LOOP, SLL, SLL2 = 1, 0, 9, 101, 108, 113, 276
-HELLO = (
-    IP(src="10.0.0.2", dst="192.0.2.9", ttl=57, id=77)
-    / TCP(sport=50001, dport=443, seq=7, ack=9, flags="PA")
-    / b"hello"
-)
-HELLO6 = (
-    IPv6(src="2001:db8::2", dst="2001:db8::9", hlim=61)
-    / TCP(sport=50001, dport=443, seq=7, ack=9, flags="PA")
-    / b"hello"
-)
-
-
-def frames_of(*frames: bytes, link: int = ETHERNET, caplen: int | None = None, origlen: int | None = None) -> Frames:
-    n = len(frames)
-    kept = [frame[:caplen] for frame in frames]
-    sizes = np.array([len(frame) for frame in kept], np.int64)
-    return Frames(
-        data=np.frombuffer(b"".join(kept) or b"\0", np.uint8).copy(),
-        offset=np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64),
-        caplen=sizes,
-        origlen=np.array([origlen or len(frame) for frame in frames], np.int64),
-        ts=np.arange(n, dtype=np.int64) * 1000 + 10**18,
-        link=np.full(n, link, np.int32),
-        iface=np.zeros(n, np.int32),
-        number=np.arange(1, n + 1, dtype=np.int64),
-    )
-
-
-def decoded(*frames: bytes, **how) -> Packets:
-    out = Packets.allocate(len(frames))
-    decode(frames_of(*frames, **how), 0, len(frames), out)
-    return out
-
-
-def ends(packets: Packets, i: int = 0) -> tuple[str, int, str, int]:
-    words = packets.address.tolist()
-    source, target = address_text(words[8 * i : 8 * i + 4]), address_text(words[8 * i + 4 : 8 * i + 8])
-    return source, packets.sport[i], target, packets.dport[i]
-
+from tests.analyzer.decode.build import (
+    ETHERNET,
+    HELLO,
+    HELLO6,
+    LOOP,
+    NULL,
+    PPP,
+    RAW,
+    SLL,
+    SLL2,
+    decoded,
+    ends,
+)  # fmt: skip
 
 CARRIERS = {
     "ethernet": (ETHERNET, bytes(Ether() / HELLO)),
@@ -162,13 +133,14 @@ def test_icmpv6_errors_have_numbers_of_their_own():
     assert p.icmp[0] == 65536 + 2 * 256
 
 
-def test_only_the_first_fragment_has_ports():
+def test_fragments_have_no_ports_but_a_place():
     first = bytes(IP(flags="MF") / UDP(sport=1, dport=2) / b"12345678")
     later = bytes(IP(frag=2) / Raw(b"12345678"))
     later6 = bytes(IPv6() / IPv6ExtHdrFragment(offset=3) / Raw(b"12345678"))
     p = decoded(first, later, later6, link=RAW)
-    assert p.sport.tolist() == [1, -1, -1]
-    assert p.bad.tolist() == [0, Bad.FRAGMENT, Bad.FRAGMENT]
+    assert p.sport.tolist() == [-1, -1, -1]
+    assert p.bad.tolist() == [Bad.FRAGMENT] * 3
+    assert (p.seq.tolist(), p.ack.tolist()) == ([0, 16, 24], [1, 0, 0])
 
 
 @pytest.mark.parametrize(
