@@ -30,10 +30,10 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 class Commands(TyperGroup):
     """Finds commands by name; whatever else comes first is taken for a capture to analyse."""
 
-    def list_commands(self, ctx) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx, cmd_name: str):
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
         single = typer.Typer(**_PLAIN)
@@ -41,14 +41,14 @@ class Commands(TyperGroup):
         single.command(cmd_name, context_settings=_HELP)(function)
         return typer.main.get_command(single)
 
-    def parse_args(self, ctx, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ours = {option for parameter in self.get_params(ctx) for option in parameter.opts}
         if args and args[0] not in COMMANDS and args[0] not in ours:
             self._refuse_typo(ctx, args[0])
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except InterferenceError as error:
@@ -56,7 +56,7 @@ class Commands(TyperGroup):
             raise typer.Exit(code_of(error)) from None
 
     @staticmethod
-    def _refuse_typo(ctx, word: str) -> None:
+    def _refuse_typo(ctx: Any, word: str) -> None:
         meant = get_close_matches(word, COMMANDS, n=1, cutoff=0.7)
         if meant and not exists(word):
             ctx.fail(f"there is no command and no capture {word!r}; did you mean {meant[0]!r}?")

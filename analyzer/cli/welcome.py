@@ -5,9 +5,8 @@ from __future__ import annotations
 import typer
 
 from analyzer import api
-from analyzer.cli.captures import answer
-from analyzer.cli.output import Manner, print_words
-from analyzer.report.words import Words
+from analyzer.cli.outlet import Manner, print_words
+from analyzer.cli.work import answer
 
 LINES = """\
 Is somebody interfering with this traffic, or is it broken for an ordinary reason? Ask a packet capture:
@@ -25,4 +24,4 @@ This is the answer to the example that comes with it:
 
 def welcome() -> None:
     typer.echo(LINES)
-    print_words(answer(str(api.demo_capture())), Manner(Words()))
+    print_words(answer(str(api.demo_capture())), Manner())
