@@ -147,6 +147,8 @@ class Seen(Protocol):
     endpoints: Table  # tables.ENDPOINTS, one row per (server, flow) that gave a baseline
     resets: Table  # tables.RESETS, by (flow, frame)
     names: Table  # tables.NAMES, by frame
+    questions: Table  # tables.QUESTIONS, by frame
+    icmp_errors: Table  # tables.ICMP_ERRORS, by frame
     end: int  # time of the capture's last packet, ns
     start: int  # and of its first
 

@@ -256,23 +256,58 @@ RESETS = (
     Column("heard", "i8", "bytes", "payload of this side before it, as far as kept"),
 )  # fmt: skip
 
+QUESTIONS = (
+    Column("frame", "i8", "", "frame of the first copy; of the answer where the question is not in the capture"),
+    Column("ts", "i8", "time", "its time"),
+    Column("last", "i8", "time", "time of the last copy"),
+    Column("last_frame", "i8", "", "and its frame"),
+    Column("times", "i4", "", "copies: the same client, port, resolver, id and name within half a minute; 0 not captured"),
+    Column("client", "i4", "", "interned address that asked"),
+    Column("client_port", "i4", "", "client port"),
+    Column("resolver", "i4", "", "interned address that was asked"),
+    Column("name", "i4", "", "interned name asked for"),
+    Column("qtype", "i4", "", "question type"),
+    Column("edns", "?", "", "carries an OPT record"),
+    Column("answers", "i4", "", "messages that answered it"),
+)
+
 NAMES = (
     Column("frame", "i8", "", "frame of the DNS answer"),
     Column("ts", "i8", "time", "its time"),
+    Column("question", "i8", "", "row of the questions table that it answers; null when that table is full", -1),
     Column("client", "i4", "", "interned address that asked"),
+    Column("client_port", "i4", "", "client port"),
     Column("resolver", "i4", "", "interned address that answered"),
     Column("name", "i4", "", "interned name asked for"),
     Column("qtype", "i4", "", "question type"),
     Column("rcode", "i2", "", "response code"),
     Column("txid", "i4", "", "DNS transaction id"),
-    Column("client_port", "i4", "", "client port"),
     Column("address", "i4", "", "interned address answered (one row per address; null when there is none)", -1),
     Column("ttl", "i2", "hops", "IP TTL of the answer"),
     Column("answers", "i4", "", "answer records in the message"),
+    Column("aliases", "i4", "", "of those, CNAMEs"),
     Column("flags", "i4", "", "DNS header flags"),
     Column("edns", "?", "", "carries an OPT record"),
-    Column("asked", "i8", "time", "time of the question with this id and name", -1),
-    Column("asked_frame", "i8", "", "frame of that question", -1),
+    Column("zone", "i4", "", "interned owner of the SOA in the authority section", -1),
+    Column("ede", "i4", "", "first extended error (RFC 8914)", -1),
+    Column("as_asked", "?", "", "repeats the name in the case in which it was asked (true where the question is not there)"),
+    Column("malformed", "?", "", "its records do not fit its counts, or bytes follow them"),
+    Column("asked", "i8", "time", "time of the last copy of the question before it", -1),
+    Column("asked_frame", "i8", "", "frame of that copy", -1),
+)
+
+ICMP_ERRORS = (
+    Column("frame", "i8", "", "frame"),
+    Column("ts", "i8", "time", "its time"),
+    Column("router", "i4", "", "interned address that sent it"),
+    Column("code", "i4", "", "type * 256 + code (IPv6: + 65536)"),
+    Column("ttl", "i2", "hops", "TTL with which it came"),
+    Column("client", "i4", "", "interned source of the packet that it quotes"),
+    Column("client_port", "i4", "", "source port of that packet"),
+    Column("server", "i4", "", "interned destination of that packet"),
+    Column("port", "i4", "", "destination port of that packet"),
+    Column("proto", "i2", "", "IP protocol of that packet"),
+    Column("from_target", "?", "", "sent by the destination of that packet itself"),
 )
 
 SERIES = (
@@ -328,8 +363,9 @@ VERDICTS = (
 )
 
 TABLES = {
-    "packets": PACKETS, "flows": FLOWS, "attempts": ATTEMPTS, "endpoints": ENDPOINTS, "resets": RESETS, "names": NAMES,
-    "series": SERIES, "evidence": EVIDENCE, "witnesses": WITNESSES, "verdicts": VERDICTS,
+    "packets": PACKETS, "flows": FLOWS, "attempts": ATTEMPTS, "endpoints": ENDPOINTS, "resets": RESETS,
+    "questions": QUESTIONS, "names": NAMES, "icmp_errors": ICMP_ERRORS, "series": SERIES,
+    "evidence": EVIDENCE, "witnesses": WITNESSES, "verdicts": VERDICTS,
 }  # fmt: skip
 
 

@@ -13,6 +13,10 @@ from analyzer.limits import MAX_NAMES
 from analyzer.wire import NEVER, dns
 
 _UDP, _PORT = 17, 53
+# Stub resolvers repeat a question after 1 to 10 s and give up within 30 (glibc, Windows, Android); later, the same id
+# and port are another question.
+_SAME_QUESTION = 30_000_000_000
+_TRUNCATED = 0x0200
 
 
 class DnsWatch:
@@ -21,7 +25,7 @@ class DnsWatch:
     def __init__(self, seen: SeenStore):
         self.seen = seen
         self._by_address: dict[tuple[str, str], list[tuple[int, str]]] = {}
-        self._asked: dict[tuple[str, str, int, int, str], tuple[int, int]] = {}
+        self._asked: dict[tuple[str, str, int, int, str, int], tuple[int, str]] = {}  # number, name as it was sent
 
     def look(self, packets: Packets, frames: Frames, first: int, count: int) -> None:
         """See a decoded batch, before its packets are accounted."""
@@ -35,16 +39,10 @@ class DnsWatch:
             source = address_text(packets.address[8 * i : 8 * i + 4].tolist())
             target = address_text(packets.address[8 * i + 4 : 8 * i + 8].tolist())
             frame, ts = int(frames.number[first + i]), int(frames.ts[first + i])
-            question = message.questions[0]
-            name = question.name.rstrip(".")
             if not message.qr:
-                key = (source, target, int(packets.sport[i]), message.id, name)
-                if len(self._asked) < MAX_NAMES:
-                    self._asked.setdefault(key, (ts, frame))
+                self._question(message, source, int(packets.sport[i]), target, frame, ts)
             elif int(packets.sport[i]) == _PORT:
-                self._answer(
-                    message, name, question.type, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i])
-                )
+                self._answer(message, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i]))
 
     def name_of(self, client: str, address: str, before: int) -> str | None:
         """The name for which this client was last given this address, at a frame below `before`."""
@@ -53,18 +51,48 @@ class DnsWatch:
             return None
         return next((name for frame, name in reversed(known) if frame < before), None)
 
-    def _answer(self, message, name, qtype, resolver, client, port, frame, ts, ttl) -> None:
-        asked_at, asked_frame = self._asked.get((client, resolver, port, message.id, name), (-1, -1))
-        number = self.seen.strings.number
-        row = {
-            "frame": frame, "ts": ts, "client": number(client), "resolver": number(resolver), "name": number(name), "qtype": qtype,
-            "rcode": message.rcode, "txid": message.id, "client_port": port, "ttl": ttl, "answers": len(message.answers),
-            "flags": message.flags, "edns": message.opt, "asked": asked_at, "asked_frame": asked_frame,
-        }  # fmt: skip
-        addresses = [answer.value for answer in message.answers if answer.type in (1, 28)]
-        if not addresses:
-            self.seen.add_name(row)
+    def _question(self, message: dns.Message, client: str, port: int, resolver: str, frame: int, ts: int) -> None:
+        asked, question = self.seen.asked, message.questions[0]
+        name = question.name.rstrip(".")
+        key = (client, resolver, port, message.id, name, question.type)
+        number, _ = self._asked.get(key, (-1, ""))
+        if number >= 0 and 0 <= ts - asked.get(number, "last") <= _SAME_QUESTION:
+            asked.put(number, "last", ts)
+            asked.put(number, "last_frame", frame)
+            asked.put(number, "times", asked.get(number, "times") + 1)
+            return
+        intern = self.seen.strings.number
+        whose = (intern(client), port, intern(resolver), intern(name), question.type)
+        number = asked.add((frame, ts, ts, frame, 1, *whose, message.opt, 0))
+        if number >= 0:
+            self._asked[key] = (number, question.sent)
+
+    def _answer(
+        self, message: dns.Message, resolver: str, client: str, port: int, frame: int, ts: int, ttl: int
+    ) -> None:
+        asked, question = self.seen.asked, message.questions[0]
+        name = question.name.rstrip(".")
+        intern = self.seen.strings.number
+        key = (client, resolver, port, message.id, name, question.type)
+        number, sent = self._asked.get(key, (-1, ""))
+        whose = (intern(client), port, intern(resolver), intern(name), question.type)
+        if number < 0:  # not in the capture
+            number, sent = asked.add((frame, ts, ts, frame, 0, *whose, False, 0)), question.sent
+            if number >= 0:
+                self._asked[key] = (number, sent)
+        known = number >= 0 and asked.get(number, "times") > 0
+        if number >= 0:
+            asked.put(number, "answers", asked.get(number, "answers") + 1)
+        aliases = sum(answer.type == dns.CNAME for answer in message.answers)
+        broken = (message.malformed and not message.flags & _TRUNCATED) or message.trailing > 0
+        about = (
+            ttl, len(message.answers), aliases, message.flags, message.opt, intern(message.zone), next(iter(message.ede), -1),
+            question.sent == sent or not known, broken,
+            asked.get(number, "last") if known else -1, asked.get(number, "last_frame") if known else -1,
+        )  # fmt: skip
+        addresses = list(dict.fromkeys(message.addresses))
+        for address in addresses or [None]:
+            self.seen.answered.add((frame, ts, number, *whose, message.rcode, message.id, intern(address), *about))
         for address in addresses:
-            self.seen.add_name(row | {"address": number(address)})
             if len(self._by_address) < MAX_NAMES:
                 self._by_address.setdefault((client, address), []).append((frame, name))

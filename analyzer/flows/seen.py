@@ -9,7 +9,10 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.flows.finished import FinishedFlows
-from analyzer.tables import ATTEMPTS, ENDPOINTS, NAMES, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table
+from analyzer.flows.ledger import Ledger
+from analyzer.tables import (
+    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table,
+)  # fmt: skip
 
 BULKY = 100_000  # bytes in one direction: below this no rate can be fitted (demand gate of the throttling research)
 _FROM_TEXT = {
@@ -56,9 +59,11 @@ class SeenStore:
         self._resets: list[Table] = []
         self._series: dict[int, list[Table]] = {}
         self._series_left = limits.MAX_SERIES
-        self._names: list[dict] = []
+        self.asked = Ledger(QUESTIONS, limits.MAX_NAMES)  # written while packets pass
+        self.answered = Ledger(NAMES, limits.MAX_NAMES)
+        self.errors = Ledger(ICMP_ERRORS, limits.MAX_ICMP_ERRORS)
         self.start = self.end = 0
-        self.limits_reached: set[str] = set()
+        self._reached: set[str] = set()
 
     # -- what signatures and the verdict read -----------------------------------------------------------------
     @property
@@ -78,7 +83,15 @@ class SeenStore:
 
     @property
     def names(self) -> Table:
-        return Table.of(NAMES, sorted(self._names, key=lambda row: row["frame"]))
+        return self.answered.table()
+
+    @property
+    def questions(self) -> Table:
+        return self.asked.table()
+
+    @property
+    def icmp_errors(self) -> Table:
+        return self.errors.table()
 
     def text(self, number: int) -> str | None:
         return self.strings.text(int(number))
@@ -93,11 +106,10 @@ class SeenStore:
         return Table.concat(SERIES, self._series[flow])
 
     # -- what the engine writes -------------------------------------------------------------------------------
-    def add_name(self, row: dict) -> None:
-        if len(self._names) < limits.MAX_NAMES:
-            self._names.append(row)
-        else:
-            self.limits_reached.add("names")
+    @property
+    def limits_reached(self) -> set[str]:
+        ledgers = {"names": self.asked.full or self.answered.full, "icmp_errors": self.errors.full}
+        return self._reached | {name for name, full in ledgers.items() if full}
 
     def add(self, done: FinishedFlows) -> None:
         flows = done.flows
@@ -121,7 +133,7 @@ class SeenStore:
         for i in np.flatnonzero((flows.bytes_up >= BULKY) | (flows.bytes_down >= BULKY)).tolist():
             series = done.series(i)
             if len(series) > self._series_left:
-                self.limits_reached.add("series")
+                self._reached.add("series")
                 continue
             self._series_left -= len(series)
             self._series.setdefault(int(flows.flow[i]), []).append(series)
@@ -131,7 +143,7 @@ class SeenStore:
         if not len(resets):
             return
         if sum(map(len, self._resets)) + len(resets) > limits.MAX_RESETS:
-            self.limits_reached.add("resets")
+            self._reached.add("resets")
             return
         resets.columns["server"] = server[np.searchsorted(done.flows.flow, resets.flow)]
         self._resets.append(resets)
@@ -142,8 +154,9 @@ class SeenStore:
         copy._attempts, copy._endpoints = list(self._attempts), list(self._endpoints)
         copy._resets = list(self._resets)
         copy._series = {flow: list(parts) for flow, parts in self._series.items()}
-        copy._series_left, copy._names = self._series_left, self._names
-        copy.start, copy.end, copy.limits_reached = self.start, self.end, set(self.limits_reached)
+        copy._series_left = self._series_left
+        copy.asked, copy.answered, copy.errors = self.asked, self.answered, self.errors
+        copy.start, copy.end, copy._reached = self.start, self.end, set(self._reached)
         return copy
 
     def _baselines(self, done: FinishedFlows, server: np.ndarray) -> Table:

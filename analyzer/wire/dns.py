@@ -62,6 +62,7 @@ class Message:
     ede: tuple[int, ...]  # extended errors: 15, 16, 17 say blocked, censored, filtered
     malformed: bool  # something after the questions is not what the counts say
     trailing: int  # bytes after the last record
+    zone: str | None = None  # whose SOA that is: the zone that denies the name
 
     @property
     def qr(self) -> bool:
@@ -121,6 +122,7 @@ def parse_message(payload: bytes) -> Message | Parse:
         return NEVER
     answers: list[Answer] = []
     soa, opt, rcode = False, False, flags & 15
+    zone: str | None = None
     ede: tuple[int, ...] = ()
     total = answered + authority + additional
     malformed = total > MAX_RECORDS
@@ -135,7 +137,8 @@ def parse_message(payload: bytes) -> Message | Parse:
             if index < answered:
                 answers.append(Answer(name.lower(), kind, ttl, _value(payload, kind, position, size, known)))
             elif index < answered + authority:
-                soa = soa or kind == SOA
+                if kind == SOA and not soa:
+                    soa, zone = True, name.lower()
             elif kind == OPT:
                 opt, rcode = True, ttl >> 24 << 4 | flags & 15
                 ede = _extended_errors(payload, position, end)
@@ -146,7 +149,7 @@ def parse_message(payload: bytes) -> Message | Parse:
         return NEVER
     trailing = 0 if malformed else len(payload) - position
     return Message(
-        number, flags, rcode, tuple(questions), tuple(answers), soa, opt, ede, malformed, trailing
+        number, flags, rcode, tuple(questions), tuple(answers), soa, opt, ede, malformed, trailing, zone
     )  # by position: this is the hot path of a capture of a resolver
 
 
