@@ -410,6 +410,10 @@ class Table:
         except KeyError:
             raise AttributeError(f"no column {name!r}") from None
 
+    def __reduce__(self):
+        # Pickled by its parts: unpickling by slots would look up columns before there are any.
+        return Table, (self.schema, self.columns)
+
     def __len__(self) -> int:
         return len(self.columns[self.schema[0].name])
 
