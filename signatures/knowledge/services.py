@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from analyzer.signature import Label
 from signatures.knowledge.prefixes import Prefixes
-from signatures.knowledge.wire_rules import PROTOCOLS, WireRule, WireRules, read_rules
+from signatures.knowledge.wire_rules import PROTOCOLS, WireRule, WireRules, port_ranges, read_rules
 
 DATA = Path(__file__).parents[1] / "data" / "services"
 KINDS = ("messenger", "social", "domestic", "operator", "check", "resolver", "stun", "push", "time")
@@ -129,7 +129,7 @@ class Services:
 
     def label_bytes(self, up: bytes, down: bytes, proto: int, address: str, port: int) -> Label | None:
         """By strict byte patterns at the start of either direction."""
-        rule = self._rules.match(up, down, proto, lambda service: service in self._holders(address))
+        rule = self._rules.match(up, down, proto, port, lambda service: service in self._holders(address))
         return Label(rule.service, rule.role, "bytes") if rule else None
 
     # -- facts about services --------------------------------------------------------------------------------------
@@ -200,6 +200,5 @@ def _service(service_id: str, facts: dict[str, Any]) -> Service:
 def _ports(row: dict[str, Any]) -> Iterator[Ports]:
     """The entries of such as on = "udp/500-600,1400"."""
     proto, _, ranges = row["on"].partition("/")
-    for part in ranges.split(","):
-        low, _, high = part.partition("-")
-        yield Ports(PROTOCOLS[proto], int(low), int(high or low), row.get("role"))
+    for low, high in port_ranges(ranges):
+        yield Ports(PROTOCOLS[proto], low, high, row.get("role"))

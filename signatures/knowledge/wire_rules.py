@@ -27,10 +27,17 @@ class WireRule(NamedTuple):
     stun_types: frozenset[int]
     stun_attributes: frozenset[int]
     stun_realms: tuple[str, ...]
+    ports: tuple[tuple[int, int], ...]  # only to these server ports, from and to; empty: to any
     own_addresses: bool  # only at addresses of the service
 
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
+
+
+def port_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """(from, to) of such as "500-600,1400"."""
+    parts = (part.partition("-") for part in text.split(",") if part)
+    return tuple((int(low), int(high or low)) for low, _, high in parts)
 
 
 def read_rules(service: str, rows: Iterable[dict[str, Any]]) -> list[WireRule]:
@@ -50,6 +57,7 @@ def _read(service: str, row: dict[str, Any]) -> WireRule:
         stun_types=frozenset(row.get("stun_types", ())),
         stun_attributes=frozenset(row.get("stun_attributes", ())),
         stun_realms=tuple(row.get("stun_realms", ())),
+        ports=port_ranges(row.get("ports", "")),
         own_addresses=row.get("own_addresses", False),
     )
     if not (pattern or rule.stun_types or rule.stun_attributes or rule.stun_realms):
@@ -65,11 +73,11 @@ class WireRules:
         self._patterns = {proto: [r for r in rules if r.pattern and r.proto == proto] for proto in PROTOCOLS.values()}
         self._stun = [r for r in rules if not r.pattern]
 
-    def match(self, up: bytes, down: bytes, proto: int, is_own: Callable[[str], bool]) -> WireRule | None:
+    def match(self, up: bytes, down: bytes, proto: int, port: int, is_own: Callable[[str], bool]) -> WireRule | None:
         """The first rule that holds. `is_own(service)` says whether the server's address is one of the service's."""
         for rule in self._patterns.get(proto, ()):
             data = up if rule.up else down
-            if data and rule.pattern and rule.pattern.match(data) and (not rule.own_addresses or is_own(rule.service)):
+            if data and rule.pattern and rule.pattern.match(data) and _is_there(rule, port, is_own):
                 return rule
         return self._match_stun(_messages(up, proto) + _messages(down, proto))
 
@@ -83,6 +91,11 @@ class WireRules:
                 if realm and any(realm == name or realm.endswith("." + name) for name in rule.stun_realms):
                     return rule
         return None
+
+
+def _is_there(rule: WireRule, port: int, is_own: Callable[[str], bool]) -> bool:
+    at_port = not rule.ports or any(low <= port <= high for low, high in rule.ports)
+    return at_port and (not rule.own_addresses or is_own(rule.service))
 
 
 def _messages(data: bytes, proto: int) -> list[tuple[int, stun.Stun]]:
