@@ -147,6 +147,7 @@ FLOWS = (
     Column("dns_name", "O", "", "name for which DNS gave this address to this client, at a lower frame", None),
     Column("alpn", "O", "", "ALPN offered, comma-separated", None),
     Column("ja4", "O", "", "JA4 of the ClientHello", None),
+    Column("quic", "i8", "", "QUIC version of the client's first Initial", -1),
     Column("protocol", "O", "", "tls, quic, http, dns, stun, other (with payload) or null", None),
     Column(
         "answer", "O", "", "first thing the server said: server_hello, alert, http <status>, dns <rcode>, data", None
@@ -219,7 +220,7 @@ ATTEMPTS = (
             "start", "end", "last_frame", "asked_frame", "stage", "ended_by", "bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down",
             "resent_up", "resent_down", "lost_up", "lost_down", "unacked_up", "unacked_down", "syns", "synacks", "rsts_up", "rsts_down",
             "fin_up", "fin_down", "rst_at", "first_up_data", "first_down_data", "last_up", "last_down",
-            "syn_rtt", "data_rtt", "vantage", "cut", "final",
+            "syn_rtt", "data_rtt", "vantage", "cut", "final", "quic",
         }
     ),
 )  # fmt: skip
@@ -250,6 +251,7 @@ RESETS = (
     Column("asked_frame", "i8", "", "frame of that payload", -1),
     Column("asked_once", "?", "", "those bytes had been sent once"),
     Column("covers", "?", "", "acknowledges exactly those bytes, so it was made after they were read"),
+    Column("answered_ipid", "i4", "", "IP-ID of the other side's last packet before it", -1),
     Column("idle", "i8", "ns", "since the last packet of the flow before it", -1),
     Column("closed", "?", "", "a FIN of its own side, or a reset of the other, came before"),
     Column("peer_closed", "?", "", "a FIN of the other side came before"),
@@ -261,7 +263,9 @@ QUESTIONS = (
     Column("ts", "i8", "time", "its time"),
     Column("last", "i8", "time", "time of the last copy"),
     Column("last_frame", "i8", "", "and its frame"),
-    Column("times", "i4", "", "copies: the same client, port, resolver, id and name within half a minute; 0 not captured"),
+    Column(
+        "times", "i4", "", "copies: the same client, port, resolver, id and name within half a minute; 0 not captured"
+    ),
     Column("client", "i4", "", "interned address that asked"),
     Column("client_port", "i4", "", "client port"),
     Column("resolver", "i4", "", "interned address that was asked"),
@@ -290,7 +294,9 @@ NAMES = (
     Column("edns", "?", "", "carries an OPT record"),
     Column("zone", "i4", "", "interned owner of the SOA in the authority section", -1),
     Column("ede", "i4", "", "first extended error (RFC 8914)", -1),
-    Column("as_asked", "?", "", "repeats the name in the case in which it was asked (true where the question is not there)"),
+    Column(
+        "as_asked", "?", "", "repeats the name in the case in which it was asked (true where the question is not there)"
+    ),
     Column("malformed", "?", "", "its records do not fit its counts, or bytes follow them"),
     Column("asked", "i8", "time", "time of the last copy of the question before it", -1),
     Column("asked_frame", "i8", "", "frame of that copy", -1),
@@ -342,7 +348,9 @@ VERDICTS = (
     Column("target", "O", "", "server name, service role or address that the verdict is about"),
     Column("service", "O", "", "service id", None),
     Column("role", "O", "", "role of the service", None),
-    Column("state", "O", "", "blocked, likely_blocked, throttled, likely_throttled, impaired, down, insufficient or ok"),
+    Column(
+        "state", "O", "", "blocked, likely_blocked, throttled, likely_throttled, impaired, down, insufficient or ok"
+    ),
     Column("attempts", "i8", "", "attempts on it"),
     Column("failed", "i8", "", "attempts that failed"),
     Column("trigger", "O", "", "what was recognised", None),

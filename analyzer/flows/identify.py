@@ -45,6 +45,7 @@ class Words(NamedTuple):
     alpn: str | None = None
     ja4: str | None = None
     answer: str | None = None
+    quic: int = -1
 
 
 class Identifier:
@@ -57,6 +58,7 @@ class Identifier:
     def identify(self, done: FinishedFlows) -> None:
         flows = done.flows
         columns: dict[str, list[Any]] = {name: [None] * len(done) for name in _TEXT}
+        versions = [-1] * len(done)
         spoke = ((flows.bytes_up > 0) | (flows.bytes_down > 0)).tolist()
         ends = zip(
             flows.client.tolist(),
@@ -76,6 +78,7 @@ class Identifier:
             label, name = self._label(words, dns_name, up, down if spoke[i] else b"", proto, server, port)
             for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer"):
                 columns[column][i] = getattr(words, column)
+            versions[i] = words.quic
             columns["dns_name"][i] = dns_name
             if label is not None:
                 columns["service"][i], columns["role"][i], columns["identified_by"][i] = (
@@ -84,6 +87,7 @@ class Identifier:
                     label.by,
                 )
             columns["target"][i] = name or (f"{label.service}/{label.role or 'other'}" if label else server)
+        flows.columns["quic"] = np.array(versions, np.int64)
         for name, values in columns.items():
             flows.columns[name] = np.array(values, object) if values else np.empty(0, object)
 
@@ -196,6 +200,9 @@ def _read_quic(done: FinishedFlows, i: int, answered: bool) -> Words:
         reader.feed(data, up)
     hello = reader.hello
     answer = "server_hello" if reader.server_initial else "data" if answered else None
+    version = -1 if reader.version is None else reader.version
     if not hello:
-        return Words("quic", answer=answer)
-    return Words("quic", sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
+        return Words("quic", answer=answer, quic=version)
+    return Words(
+        "quic", sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer, quic=version
+    )

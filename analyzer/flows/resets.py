@@ -39,12 +39,15 @@ def resets_of(done: FinishedFlows) -> Table:
     data = own & (p.payload_len > 0) & ~reset
     up = p.up
     asked = np.where(up, before(data & ~up), before(data & up))[reset]
+    answered = np.where(up, before(own & ~up), before(own & up))[reset]
     fin = own & (p.tcp_flags & TCP_FIN != 0)
     fin_up, fin_down = before(fin & up) >= 0, before(fin & ~up) >= 0
     closed = np.where(up, fin_up, fin_down)
     closed |= np.where(up, before(reset & ~up), before(reset & up)) >= 0
     count_up, count_down = np.cumsum(reset & up), np.cumsum(reset & ~up)
-    nth = np.where(up, count_up - _at(count_up, start, reset & up), count_down - _at(count_down, start, reset & ~up)) - 1
+    nth = (
+        np.where(up, count_up - _at(count_up, start, reset & up), count_down - _at(count_down, start, reset & ~up)) - 1
+    )
     heard_up, heard_down = (np.cumsum(np.where(data & side, p.payload_len, 0)) for side in (up, ~up))
     heard = np.where(up, heard_up - _at(heard_up, start, data & up, p.payload_len), 0)
     heard += np.where(up, 0, heard_down - _at(heard_down, start, data & ~up, p.payload_len))
@@ -64,6 +67,7 @@ def resets_of(done: FinishedFlows) -> Table:
             "asked_frame": np.where(known, p.frame[asked], -1),
             "asked_once": known & (p.kind[asked] == Kind.NEW),
             "covers": known & (picked.tcp_flags & TCP_ACK != 0) & (picked.ack == end),
+            "answered_ipid": np.where(answered >= 0, p.ipid[answered], -1).astype(np.int32),
             "idle": np.where(last >= 0, picked.ts - p.ts[last], -1),
             "closed": closed[reset],
             "peer_closed": np.where(up, fin_down, fin_up)[reset],

@@ -88,6 +88,7 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
         "cut": cut,
         "iface": state[:, a.IFACE].astype(np.int16),
         "final": np.full(n, final),
+        "quic": np.full(n, -1),
     }
     return Table(FLOWS, columns)
 
