@@ -16,9 +16,11 @@ from analyzer.signature import Knowledge, Label
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
 from analyzer.wire.client_hello import parse_client_hello, peek_server_name
 from analyzer.wire.server_flight import parse_server_flight
-from analyzer.wire.tls import looks_like_tls
+from analyzer.wire.tls import CLIENT_HELLO, SERVER_HELLO, behind_preamble, looks_like_tls
 
 _DNS_PORTS = (53,)
+_LONG_HEADER = 0xC0  # form and fixed bits (RFC 9000 §17.2)
+_EARLY = 4  # datagrams: 0-RTT packets may overtake the Initial
 _TEXT = (
     "target",
     "service",
@@ -115,6 +117,11 @@ def read_tcp(up: bytes, down: bytes) -> Words:
     """The words of a TCP stream's first bytes."""
     if looks_like_tls(up) or (not up and looks_like_tls(down)):
         return _read_tls(up, down)
+    tls_at = behind_preamble(up, CLIENT_HELLO)
+    if tls_at is not None:
+        words = _read_tls(up[tls_at:], down[behind_preamble(down, SERVER_HELLO) or len(down) :])
+        if words.sni or words.ja4:
+            return words if words.answer or not down else words._replace(answer="data")
     request = http.parse_request(up) if up else NEVER
     if request is not NEVER:
         return Words("http", host=_without_port(request.host) if request else None, answer=_http_answer(down))
@@ -185,7 +192,11 @@ def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> 
                 qname=_host(question.questions[0].name),
                 answer=_dns_answer([s.data for s in done.segments(i, False)]),
             )
-    if quic.looks_like_initial(up):
+    if (
+        up
+        and up[0] & _LONG_HEADER == _LONG_HEADER
+        and any(quic.looks_like_initial(piece.data) for piece in done.segments(i, True)[:_EARLY])
+    ):
         return _read_quic(done, i, bool(down))
     if stun.is_stun(up):
         return Words("stun", answer="data" if down else None)

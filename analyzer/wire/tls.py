@@ -14,6 +14,8 @@ RECORD_HEADER = 5
 MESSAGE_HEADER = 4  # handshake type and length
 CLIENT_HELLO = 1
 SMALLEST_HELLO = MESSAGE_HEADER + 2 + 32 + 1 + 2 + 1  # with every vector empty
+SERVER_HELLO = 2
+MAX_PREAMBLE = 1 << 10  # bytes of talk before TLS: an SMTP greeting and EHLO, an HTTP CONNECT, a PROXY header
 MAX_HELLO = 1 << 18  # ciphers and extensions of 2^16 bytes each, and the fixed parts, with room
 
 Places = list[tuple[int, int]]  # (offset in the messages, offset in the stream) of each fragment
@@ -32,6 +34,20 @@ def could_be_record(header: bytes, most: int = MAX_RECORD) -> bool:
 def looks_like_tls(first: bytes) -> bool:
     """Whether a stream's first bytes are a TLS record; at least its type and version must be there to say so."""
     return len(first) >= 3 and could_be_record(first[:RECORD_HEADER])
+
+
+def behind_preamble(stream: bytes, hello: int) -> int | None:
+    """Where TLS begins after some other talk: STARTTLS (RFC 2595, 3207), HTTP CONNECT, PostgreSQL's SSLRequest, SOCKS.
+
+    `hello` is the handshake message that must come first there, `CLIENT_HELLO` or `SERVER_HELLO`.
+    """
+    at = stream.find(b"\x16\x03", 1, MAX_PREAMBLE)
+    while at >= 0:
+        record = stream[at : at + RECORD_HEADER + 1]
+        if len(record) > RECORD_HEADER and record[5] == hello and could_be_record(record[:RECORD_HEADER]):
+            return at
+        at = stream.find(b"\x16\x03", at + 1, MAX_PREAMBLE)
+    return None
 
 
 def could_be_hello(message: bytes) -> bool:
