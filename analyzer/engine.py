@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from analyzer import kernels, limits
 from analyzer.decode import Frames
+from analyzer.exhibits import Exhibits
 from analyzer.flows import arenas as a
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import FinishedFlows
@@ -46,6 +47,7 @@ class Analysis:
         self.seen = SeenStore()
         self.dns, self.icmp = DnsWatch(self.seen), IcmpWatch(self.seen)
         self.identifier = Identifier(loaded.knowledge, self.dns)
+        self.exhibits = Exhibits()
         self.keep_flows = keep_flows
         self._flows: list[Table] = []
         self._findings: dict[tuple[str, str], Finding] = {}
@@ -60,7 +62,7 @@ class Analysis:
         if self._bytes > limits.INTERPRETED_BYTES:
             kernels.compiled()
         for done in self.tracker.feed(frames, self._look):
-            self._take(done, self.seen, self._findings, self._flows)
+            self._take(done, self.seen, self._findings, self._flows, self.exhibits)
 
     def _look(self, *batch) -> None:
         """See decoded packets as they pass, before they are accounted."""
@@ -70,20 +72,23 @@ class Analysis:
     def snapshot(self, capture: CaptureInfo) -> Result:
         """The answer so far, open flows included as they stand. Changes nothing."""
         seen, findings, flows = self.seen.fork(), dict(self._findings), list(self._flows)
+        exhibits = self.exhibits.fork()
         before = dict(self._cut_flows), dict(self._vantage)
         for open_flows in self.tracker.snapshot():
-            self._take(open_flows, seen, findings, flows)
-        result = self._answer(capture, seen, findings, flows)
+            self._take(open_flows, seen, findings, flows, exhibits)
+        result = self._answer(capture, seen, findings, flows, exhibits)
         self._cut_flows, self._vantage = before
         return result
 
     def finish(self, capture: CaptureInfo) -> Result:
         """The answer at the end of the capture."""
         for done in self.tracker.close():
-            self._take(done, self.seen, self._findings, self._flows)
-        return self._answer(capture, self.seen, self._findings, self._flows)
+            self._take(done, self.seen, self._findings, self._flows, self.exhibits)
+        return self._answer(capture, self.seen, self._findings, self._flows, self.exhibits)
 
-    def _take(self, done: FinishedFlows, seen: SeenStore, findings: dict, flows: list[Table]) -> None:
+    def _take(
+        self, done: FinishedFlows, seen: SeenStore, findings: dict, flows: list[Table], exhibits: Exhibits
+    ) -> None:
         self.identifier.identify(done)
         seen.add(done)
         for cut in Cut:
@@ -92,10 +97,13 @@ class Analysis:
             self._vantage[vantage] = self._vantage.get(vantage, 0) + 1
         if self.keep_flows:
             flows.append(done.flows)
+        found: list[Finding] = []
         for module in self.loaded.signatures:
             mask = module.WANTS.flows(done.flows)
             if mask.any():
-                self._enter(module.detect(done.take(mask), self.loaded.knowledge), findings)
+                found += module.detect(done.take(mask), self.loaded.knowledge)
+        self._enter(found, findings)
+        exhibits.add(done, found)
 
     def _enter(self, new: Iterable[Finding], findings: dict) -> None:
         for finding in new:
@@ -104,7 +112,9 @@ class Analysis:
                 return
             findings[finding.rule.id, finding.subject] = finding
 
-    def _answer(self, capture: CaptureInfo, seen: SeenStore, findings: dict, flows: list[Table]) -> Result:
+    def _answer(
+        self, capture: CaptureInfo, seen: SeenStore, findings: dict, flows: list[Table], exhibits: Exhibits
+    ) -> Result:
         seen.start, seen.end = self.tracker.start, self.tracker.clock
         everything = dict(findings)
         for module in self.loaded.signatures:
@@ -126,6 +136,7 @@ class Analysis:
             rules_version=self.loaded.version,
             services_date=self.loaded.date,
             service_names=services,
+            exhibits=exhibits.of(answers, seen),
         )
 
     def _info(self, capture: CaptureInfo) -> CaptureInfo:

@@ -37,4 +37,6 @@ MAX_FLOWS_NAMED = 10_000  # flows named per method
 MAX_WITNESSES = 32  # frames named per evidence row; the count beyond them is kept
 CLOCK_STEP_NS = 3600 * 10**9  # a jump over an hour counts only when CLOCK_STEP_FRAMES frames in a row agree
 CLOCK_STEP_FRAMES = 16
+MAX_EXHIBITS = 128  # flows kept to be looked at, of each of three sorts: some 4 kB each, 25 kB at most
+MAX_EXHIBIT_SERIES = 1 << 18  # series rows (some 40 bytes) of all exhibits: four flows at their cap, many ordinary ones
 FINISHED_BATCH = 4096  # flows handed to the signatures at once

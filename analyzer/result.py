@@ -7,11 +7,11 @@ The code words below are closed lists: the report has a sentence for each in eve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from analyzer.signature import Finding, Method, Rule, Witness, findings_table, witnesses_table
-from analyzer.tables import FLOWS, VERDICTS, Table
+from analyzer.tables import FLOWS, PACKETS, SERIES, VERDICTS, Table
 
 STATES = (
     "blocked",
@@ -208,6 +208,25 @@ class CaptureInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A flow to look at: one that a verdict names, or one of its controls.
+
+    `packets` are the rows that were kept of it (tables.PACKETS), `series` every packet up to the cap, only where a
+    verdict is about speed. `rtt` (ns) is the shortest way there and back between the capture and the far end.
+    """
+
+    key: FlowKey
+    target: str
+    vantage: str = "unknown"
+    rtt: int | None = None
+    packets: Table = field(default_factory=lambda: Table.empty(PACKETS))
+    series: Table = field(default_factory=lambda: Table.empty(SERIES))
+
+    def with_series(self, series: Table) -> Exhibit:
+        return replace(self, series=series)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One analysed capture. `error` is set instead of an exception when the capture was unusable."""
 
@@ -222,6 +241,7 @@ class Result:
     services_date: str = ""
     service_names: dict[str, str] = field(default_factory=dict)
     error: str | None = None
+    exhibits: tuple[Exhibit, ...] = ()  # packets of the flows that verdicts name, and of controls
 
     def shown(self, everything: bool = False) -> tuple[Verdict, ...]:
         """The verdicts that a report lists, worst first; with `everything`, those about any other name too."""
