@@ -223,7 +223,7 @@ def _dropped_again(a: Table, fate: np.ndarray, seen: Seen) -> list[Finding]:
     found = []
     for group in _groups(a, dropped, "client", "target", "server", "port"):
         mine = a[group]
-        others = fine.server != mine.server[0]
+        others = (fine.server != mine.server[0]) | (fine.target != mine.target[0])
         others &= (fine.client == mine.client[0]) & (fine.start >= mine.start.min() - CONTROLS_WITHIN)
         others &= fine.start <= mine.end.max() + CONTROLS_WITHIN
         served = (fine.server == mine.server[0]) & (fine.target == mine.target[0]) & (fine.port == mine.port[0])

@@ -101,8 +101,8 @@ def limits_of(
     cut = mine.cut
 
     def some(bit: Cut) -> bool:
-        share = (cut & bit != 0) & (unknown if state == "insufficient" and unknown.any() else True)
-        return bool(share.any())
+        undecided = unknown if bit == Cut.CAPTURE_END or (state == "insufficient" and unknown.any()) else True
+        return bool(((cut & bit != 0) & undecided).any())
 
     for bit, word in (
         (Cut.ONE_DIRECTION, "one_direction"),

@@ -199,12 +199,8 @@ class _Bench:
 
     def _setting(self, case: Case, controls: Sequence[Control], label: Known) -> Setting:
         where = self.attempts[self._where(case.flows)]
-        home = False
-        for server, port, proto in {
-            *zip(where.server.tolist(), where.port.tolist(), where.proto.tolist(), strict=True)
-        }:
-            owner = self.known.label_address(self.seen.text(server) or "", port, proto)
-            home |= owner is not None and label[0] is not None and owner.service == label[0]
+        servers = {self.seen.text(server) or "" for server in where.server.tolist()}
+        home = any(self.known.owns_address(label[0], server) for server in servers)
         return Setting(controls, _apart(where), home, bool(case.flows & self.shared))
 
     def _name(self, case: Case) -> Named:
