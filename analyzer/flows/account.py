@@ -1,8 +1,8 @@
 """The per-packet loop: every decoded packet finds its conversation, is accounted and, within quotas, kept."""
 
 from analyzer.flows.arenas import (
-    BAD_PACKETS, BYTES, CHUNK, CHUNK_TOP, CHUNKS_FREE, CLIENT, CLOCK, CLOCK_STEPS, COUNT, DOUBLED_ORDINARY, DUPLICATES, ENTRY, ENTRY_FREE,
-    ENTRY_TOP, FIRST_DATA, FRAGMENTS, FUTURE_RUN, ICMP_AT, ICMP_LOST, IP_BYTES, LAST_FRAME, LAST_TS, LIVE, NEED, NEED_CHUNKS,
+    ALONE, BAD_PACKETS, BYTES, CHUNK, CHUNK_TOP, CHUNKS_FREE, CLIENT, CLOCK, CLOCK_STEPS, COUNT, DOUBLED_ORDINARY, DUPLICATES, ENTRY, ENTRY_FREE,
+    ENTRY_TOP, FIRST_DATA, FRAGMENTS, FUTURE_RUN, ICMP_AT, ICMP_LOST, IP_BYTES, LAST_FRAME, LAST_NEW, LAST_TS, LIVE, NEED, NEED_CHUNKS,
     NEED_ENTRIES, NEED_NOTHING, NEED_ROWS, NEED_SEGMENTS, NEED_SLOTS, NEW_BYTES, OFFLOADED, ORDINARY, PACKETS, RECYCLED_TOP, ROW, ROW_FREE,
     ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, SYN_SEQ, SYNS, TUNNELLED, WIDTH,
 )  # fmt: skip
@@ -85,6 +85,7 @@ def datagram(s, base, direction, packets, i, ts):
     side = base + SIDE + direction * SIDE_WIDTH
     if packets.payload[i] > 0:
         s[side + NEW_BYTES] += packets.payload[i]
+        s[side + LAST_NEW] = ts
         if s[side + FIRST_DATA] < 0:
             s[side + FIRST_DATA] = ts
 
@@ -132,6 +133,8 @@ def account(arenas, packets, frames, first, start, count):
         s[side + BYTES] += packets.payload[i]
         s[side + IP_BYTES] += packets.ip_len[i]
         s[side + SIDE_LAST] = ts
+        s[side + ALONE] += 1
+        s[base + SIDE + (1 - direction) * SIDE_WIDTH + ALONE] = 0
         if packets.captured[i] < packets.payload[i]:
             c[SNAPLEN_CUT] += 1
         if packets.ip_len[i] > _SUPER_PACKET:

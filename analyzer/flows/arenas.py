@@ -34,7 +34,8 @@ LAST_IPID, LAST_FLAGS, LAST_SEQ, LAST_ACK, LAST_LEN, LAST_COPY_TS, LAST_COPY_FRA
 SEG_FIRST, SEG_LAST, HEAD_BYTES, UNSEEN, DATA_SEGMENTS = 24, 25, 26, 27, 28
 HOLES = 29  # start, end, time, three times each `MAX_HOLES`
 MAX_HOLES = 4
-SIDE_WIDTH = HOLES + 3 * MAX_HOLES + 1
+ALONE, LAST_NEW, UNFINISHED = 41, 42, 43  # see alone_up, last_new_up, unfinished_down in tables
+SIDE_WIDTH = UNFINISHED + 1
 WIDTH = SIDE + 2 * SIDE_WIDTH
 
 # -- words of a row ------------------------------------------------------------------------------------------------

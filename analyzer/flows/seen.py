@@ -118,7 +118,7 @@ class SeenStore:
         columns |= {
             c.name: flows.columns[c.name]
             for c in ATTEMPTS
-            if c.name in ("cut", "syns", "synacks", "rsts_up", "rsts_down")
+            if c.name in ("cut", "syns", "synacks", "rsts_up", "rsts_down", "zero_windows")
         }
         columns["frame"] = flows.first_frame
         columns["port"] = flows.server_port
@@ -216,11 +216,12 @@ def _merge_parts(attempts: Table) -> Table:
         "lost_up",
         "lost_down",
     )
-    for name in (*sums, "syns", "synacks", "rsts_up", "rsts_down"):
+    for name in (*sums, "syns", "synacks", "rsts_up", "rsts_down", "zero_windows"):
         columns[name] = np.bincount(group, attempts.columns[name]).astype(columns[name].dtype)
-    for name in ("end", "last_frame", "ended_by", "unacked_up", "unacked_down", "final"):
+    alone = ("alone_up", "alone_down", "unfinished_down")
+    for name in ("end", "last_frame", "ended_by", "unacked_up", "unacked_down", "final", *alone):
         columns[name] = attempts.columns[name][last]
-    for name in ("last_up", "last_down", "stage", "cut"):
+    for name in ("last_up", "last_down", "last_new_up", "last_new_down", "stage", "cut"):
         combine = np.bitwise_or if name == "cut" else np.maximum
         combine.at(columns[name], group, attempts.columns[name])
     return Table(ATTEMPTS, columns)

@@ -8,12 +8,12 @@ this point, or not lost at all. Copies are flagged and never dropped: some injec
 
 from analyzer.flows.arenas import (
     ACK_GAP, ACKED, CLIENT, CUT, DATA_SEGMENTS, FIN_TS, FIRST_DATA, HOLES, KNOWN, LAST_ACK, LAST_COPY_FRAME, LAST_COPY_TS, LAST_FLAGS, LAST_IPID,
-    LAST_LEN, LAST_SEQ, LOST, MAX_HOLES, NEW_BYTES, NEXT, PROBE, PROBE_END, PROBE_TS, RESENT, RST_AT, RSTS, RTT, SIDE, SIDE_WIDTH, SYN_RTT,
-    SYN_SEQ, SYN_TS, SYNACK_TS, SYNACKS, SYNS, UNSEEN, ZERO_WINDOWS,
+    LAST_LEN, LAST_NEW, LAST_SEQ, LOST, MAX_HOLES, NEW_BYTES, NEXT, PROBE, PROBE_END, PROBE_TS, RESENT, RST_AT, RSTS, RTT, SIDE, SIDE_WIDTH, SYN_RTT,
+    SYN_SEQ, SYN_TS, SYNACK_TS, SYNACKS, SYNS, UNFINISHED, UNSEEN, ZERO_WINDOWS,
 )  # fmt: skip
 from analyzer.kernels import kernel
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _NONE, _NEW, _FILL, _RESENT, _SPURIOUS, _KEEPALIVE = 0, 1, 2, 3, 4, 5  # tables.Kind
 _CUT_GAP = 8  # tables.Cut
 REORDERED_WITHIN = 8, 10  # of the base round trip: a resend needs at least one
@@ -194,6 +194,11 @@ def segment(s, base, direction, packets, i, ts):
             s[side + FIRST_DATA] = ts
         s[side + DATA_SEGMENTS] += 1
         kind, notable = payload_kind(s, base, side, seq, length, ts)
+        if kind == _NEW:
+            s[side + LAST_NEW] = ts
+            s[side + UNFINISHED] = 0 if flags & _PSH else 1
+        elif kind == _FILL or kind == _RESENT:
+            s[side + LAST_NEW] = ts
     elif ahead(seq, s[side + NEXT]) == -1 and flags & (_SYN | _FIN) == 0:
         kind = _KEEPALIVE
     if flags & _FIN:

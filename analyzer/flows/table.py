@@ -4,7 +4,7 @@ VLAN ids, tunnel ids and interfaces are no part of the key (they differ by direc
 """
 
 from analyzer.flows.arenas import (
-    ACKED, CHAIN, CLIENT, CONTROL_RING, FIN_TS, FIRST_DATA, FIRST_FRAME, FIRST_TS, ICMP_AT, ID, IFACE, KEY, LIVE, LIVE_FLOWS,
+    ACKED, CHAIN, CLIENT, CONTROL_RING, FIN_TS, FIRST_DATA, FIRST_FRAME, FIRST_TS, ICMP_AT, ID, IFACE, KEY, LAST_NEW, LIVE, LIVE_FLOWS,
     NEXT_ID, NEXT_TCP, NEXT_UDP, PORT_A, PORT_B, PROBE_END, PROTO, RING, ROW_FIRST, ROW_LAST, RST_AT, RTT, SEG_FIRST, SEG_LAST,
     SERIES_FIRST, SERIES_LAST, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, STREAM, SYN_RTT, SYN_SEQ, SYN_TS, SYNACK_TS, ACK_GAP,
     WIDTH,
@@ -133,7 +133,7 @@ def open_flow(arenas, packets, i, bucket, ts, frame, iface):
         s[base + column] = -1
     for direction in range(2):
         side = base + SIDE + direction * SIDE_WIDTH
-        for column in (FIN_TS, FIRST_DATA, SIDE_LAST, RTT, SEG_FIRST, SEG_LAST, PROBE_END, ACKED):
+        for column in (FIN_TS, FIRST_DATA, SIDE_LAST, LAST_NEW, RTT, SEG_FIRST, SEG_LAST, PROBE_END, ACKED):
             s[side + column] = -1
     s[base + LIVE] = 1
     s[base + CHAIN] = arenas.buckets[bucket]
