@@ -23,7 +23,7 @@ bench: packages-demo .venv/ready ## packets per second and memory, beside tshark
 
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
-python := $(if $(shell $(PYTHON) -c 'import ensurepip' 2>&1),python3-venv)
+python := $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
 fonts := $(if $(wildcard /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf),,fonts-dejavu-core)
 demo_packages := $(strip $(python) $(call missing,tshark,tshark))
 test_packages := $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) \
