@@ -182,9 +182,14 @@ class Knowledge(Protocol):
     def label_bytes(self, up: bytes, down: bytes, proto: int, address: str, port: int) -> Label | None: ...
     def service_name(self, service: str) -> str: ...
     def kind(self, service: str | None) -> str | None:
-        """messenger, social, domestic, check, resolver, stun, push or time."""
+        """messenger, social, domestic, operator (shared addresses), check, resolver, stun, push or time."""
 
     def is_domestic(self, service: str | None) -> bool: ...
+    def owns_address(self, service: str | None, address: str) -> bool:
+        """Whether an address belongs to a service, or to its operator's addresses that it shares."""
+
+    def is_resolver(self, address: str) -> bool:
+        """Whether it is an address of a public DNS resolver."""
 
 
 class Signature(Protocol):

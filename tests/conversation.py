@@ -225,3 +225,9 @@ class Names:
 
     def is_domestic(self, service: str | None) -> bool:
         return service in self._domestic
+
+    def owns_address(self, service: str | None, address: str) -> bool:
+        return False
+
+    def is_resolver(self, address: str) -> bool:
+        return False

@@ -148,11 +148,12 @@ class Services:
         return known is not None and bool(known.domestic_in)
 
     def owns_address(self, service: str | None, address: str) -> bool:
-        """Whether an address lies in blocks of the service, or in those of its operator that it shares."""
+        """Whether an address belongs to a service, or to its operator's addresses that it shares; not at hosters."""
         known = self._services.get(service or "")
         if known is None:
             return False
-        return any(holder in (known.id, known.addresses_of) for holder in self._holders(address))
+        own = {known.id, known.addresses_of}
+        return any(holder in own and self._services[holder].scope != "hosting" for holder in self._holders(address))
 
     def is_resolver(self, address: str) -> bool:
         """Whether it is an address of a public DNS resolver."""
