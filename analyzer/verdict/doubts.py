@@ -52,6 +52,7 @@ _EXCLUDED_BY_CONTROL = {  # explanation -> the kinds of control that exclude it
     "path_mtu": ("same_address_other_name",),
 }  # fmt: skip
 _EXCLUDED_BY_FAMILY = {  # explanation -> the family of a strong finding that excludes it
+    "server_down": ("order",),
     "server_refused": ("order", "timing"),
     "server_closed": ("order", "timing", "header"),
     "server_rejects_name": ("order", "timing"),

@@ -46,7 +46,8 @@ def state_of(case: Case, setting: Setting) -> str:
     families, named = case.strong_families, case.effect("supporting")
     if case.conclusive:
         page = any(finding.rule.family == "content" for finding in case.conclusive)
-        return "blocked" if named or page or setting.separate > 1 else "likely_blocked"
+        again = setting.separate > 1 or len({flow for finding in case.conclusive for flow in finding.flows}) > 1
+        return "blocked" if named or page or again else "likely_blocked"
     if setting.all_failed:
         return "insufficient"
     if case.effect("strong") and families:
