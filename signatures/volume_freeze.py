@@ -1,0 +1,237 @@
+"""Volume freeze: a connection runs as it should until a certain amount has passed, and then stops for good.
+
+**How it shows.** Bytes come without loss, and after some 15 to 20 kB (or a number of packets) nothing more, neither data
+nor an ACK, though the server had more to send and the capture goes on; a goodbye of the client is resent unheard.
+The next connection is greeted as if nothing had been, and stops at the same place. At the server the same segment is
+resent into the void. No reset, no close: Russia's treatment of foreign hosting since June 2025.
+
+**What it cannot see.** One stopped transfer is nothing: servers stall, radio dies, people walk away. Any packet of the
+server during the stall shows a living path and a stalled program. A stall of a program that had nothing more in its
+send buffer looks like an idle connection until the client speaks. Freezes of datagrams, whose sender's intent no flag
+shows, and those in which the client uploads, seen at the server.
+
+**References.** Cloudflare, *Russian internet users are unable to access the open internet*, 26 June 2025 (10 to 14
+packets); net4people/bbs #490 (15 to 20 kB to the client, per connection); Xue et al., *TSPU*, IMC 2022 (5 to 8 packets
+after a name: that is SNI-II, not a volume); RFC 9293 §3.9.1.2 on PSH. In open benign captures 360 connections carried
+enough to be judged; none was found stopped in the way required here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.exact import fisher
+from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.tables import Cut, Table, Vantage
+
+METHOD = "volume_freeze"
+
+SECOND = 1_000_000_000
+MSS = 1460  # bytes in a full packet
+AFTER_A_NAME = 8 * MSS  # bytes that SNI-II lets pass: dropping after less is that, and no volume
+AFTER_A_NAME_PACKETS = 16  # the same for small packets, both directions counted
+SMALL = 200_000  # bytes: what stops later is as well explained by what else went on
+WITHIN = 4 * MSS  # bytes: plus or minus two packets, for the box counts at another place than we do
+WITHIN_PACKETS = 2
+QUIET, QUIET_RTTS = 5 * SECOND, 20  # a sender on a living path resends within this (RFC 6298)
+UNHEARD, UNHEARD_FOR = 3, 2 * SECOND  # resends into the void after which it is not chance (see sni_filtering)
+TRAILING = SECOND  # an ACK of the server may follow its last data; later, somebody is alive
+AGREE = 3  # flows: with two, chance puts one in ten into the other's window
+ALMOST = 2
+SURE, FEW = 0.01, 0.05  # one-sided
+ENOUGH = 1000  # flows: more change no p-value that matters, only the time to count them
+SAME_MINUTES = 300 * SECOND
+
+
+def _rule(
+    name: str, strength: str, family: str, says: str, blind: str, source: str, action: str | None = "freeze"
+) -> Rule:
+    return Rule(f"freeze.{name}", "interference", strength, family, says, blind, source, action)
+
+
+STOPPED = _rule(
+    "stopped_midway", "weak", "volume",
+    "The transfer stopped for good, although more was to come and the capture goes on.",
+    "Servers that stall, radio silence: one stopped transfer is nothing.",
+    "RFC 9293 §3.9.1.2; 0 of 360 |",
+)  # fmt: skip
+TWICE = _rule(
+    "same_volume_twice", "supporting", "volume",
+    "Two transfers stopped for good after the same amount of data, while other traffic went on.",
+    "Chance: two stalls fall into one window once in ten times.",
+    "net4people #490",
+)  # fmt: skip
+SAME = _rule(
+    "same_volume", "strong", "volume",
+    "Transfers stop for good after the same amount of data, again and again, while other traffic goes on.",
+    "A fault of the server at this very byte, on a path that dies in the same moment.",
+    "Cloudflare, June 2025; net4people #490",
+)  # fmt: skip
+OTHERS_PASS = _rule(
+    "others_pass", "strong", "control",
+    "Others carry more than this amount at the same time; chance does that in less than one case in a hundred.",
+    "Servers that are all bad in the same way.",
+    "Fisher's exact test over flows that came so far",
+    action=None,
+)  # fmt: skip
+OTHERS_PASS_FEW = _rule(
+    "others_pass_few", "supporting", "control",
+    "Others carry more than this amount at the same time; with so few flows chance does that once in twenty.",
+    "Servers that are all bad in the same way.",
+    "Fisher's exact test over flows that came so far",
+    action=None,
+)  # fmt: skip
+RULES = (STOPPED, TWICE, SAME, OTHERS_PASS, OTHERS_PASS_FEW)
+
+WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
+
+
+def detect(done: Finished, known: Knowledge) -> list[Finding]:
+    """Nothing: that a transfer never went on is known only when the capture has ended."""
+    return []
+
+
+class _Leg(NamedTuple):
+    """One direction of all attempts: how far each came, and which stopped for good."""
+
+    up: bool
+    passed: np.ndarray  # bytes that came through
+    packets: np.ndarray  # -1 where they cannot be counted
+    stopped: np.ndarray
+    at: np.ndarray  # time of the last new byte
+
+
+def across(seen: Seen, known: Knowledge) -> list[Finding]:
+    """Transfers that stopped, and those that agree on where."""
+    a = seen.attempts
+    a = a[(a.proto == 6) & (a.synacks > 0) & (a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED) == 0)]
+    found: list[Finding] = []
+    for leg in (_down(a, seen.end), _up(a)):
+        alone = leg.stopped.copy()
+        for unit in _units(a, leg.stopped):
+            group = _agreeing(leg, unit[leg.stopped[unit]])
+            if len(group) >= ALMOST and _on_a_living_path(a, leg, unit, group):
+                alone[group] = False
+                found += _cluster(a, leg, unit, group, seen)
+        found += [_one(a, leg, i) for i in np.flatnonzero(alone).tolist()]
+    return found
+
+
+def _down(a: Table, end: int) -> _Leg:
+    """Answers that stopped. At the client: silence with more to come, or unheard; at the server: resends unheard."""
+    far = a.vantage == Vantage.SERVER
+    passed = np.where(far, a.new_down - np.maximum(a.unacked_down, 0), a.new_down)
+    ended = (a.rst_at >= 0) | (a.fin_up >= 0)
+    waited = np.where(ended, a.end, end) - a.last_new_down >= np.maximum(QUIET, QUIET_RTTS * a.syn_rtt)
+    unheard = (a.alone_up > UNHEARD) & (a.last_up - a.last_down >= UNHEARD_FOR)
+    unheard &= (a.unacked_up > 0) | (a.fin_up > a.last_down)
+    silent = (a.last_down - a.last_new_down <= TRAILING) & (a.unacked_down == 0) & (a.zero_windows == 0)
+    received = ~far & silent & waited & (unheard | a.unfinished_down)
+    sent = far & _resent_unheard(a.unacked_down, a.resent_down, a.end - a.last_new_down)
+    stopped = (received | sent) & (a.fin_down < 0) & (a.rsts_down == 0) & _far_enough(passed, a)
+    return _Leg(False, passed, np.where(far, -1, a.packets_down), stopped, a.last_new_down)
+
+
+def _up(a: Table) -> _Leg:
+    """Uploads that stopped, as the client sees them."""
+    passed = a.new_up - np.maximum(a.unacked_up, 0)
+    near = (a.vantage != Vantage.SERVER) & (a.new_up > a.new_down)
+    stopped = near & _resent_unheard(a.unacked_up, a.resent_up, a.end - a.last_new_up) & (a.zero_windows == 0)
+    stopped &= (a.fin_down < 0) & (a.rsts_down == 0) & (a.fin_up < 0) & _far_enough(passed, a)
+    return _Leg(True, passed, np.full(len(a), -1), stopped, a.last_new_up)
+
+
+def _resent_unheard(unacked: np.ndarray, resent: np.ndarray, span: np.ndarray) -> np.ndarray:
+    return (unacked > 0) & (resent >= UNHEARD) & (span >= QUIET)
+
+
+def _far_enough(passed: np.ndarray, a: Table) -> np.ndarray:
+    many = a.packets_up + a.packets_down > 2 * AFTER_A_NAME_PACKETS
+    return ((passed >= AFTER_A_NAME) | many) & (passed > 0) & (passed <= SMALL)
+
+
+def _units(a: Table, stopped: np.ndarray) -> Iterator[np.ndarray]:
+    """Row numbers of all flows of one client (of one server, captured there) of which two or more stopped."""
+    far = a.vantage == Vantage.SERVER
+    whose = np.where(far, a.server, a.client) * 2 + far
+    order = np.argsort(whose, kind="stable")
+    for unit in np.split(order, np.flatnonzero(np.diff(whose[order])) + 1):
+        if stopped[unit].sum() >= ALMOST:
+            yield unit
+
+
+def _agreeing(leg: _Leg, rows: np.ndarray) -> np.ndarray:
+    """The most flows that stopped within one window of bytes, or else of packets."""
+    best = _densest(leg.passed[rows], WITHIN)
+    if (leg.packets[rows] >= 0).all():
+        by_packets = _densest(leg.packets[rows], WITHIN_PACKETS)
+        best = by_packets if len(by_packets) > len(best) else best
+    return rows[best]
+
+
+def _densest(values: np.ndarray, width: int) -> np.ndarray:
+    """Positions of the most values that lie within `width` of each other."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    last = np.searchsorted(ordered, ordered + width, side="right")
+    first = int(np.argmax(last - np.arange(len(ordered))))
+    return np.sort(order[first : last[first]])
+
+
+def _on_a_living_path(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray) -> bool:
+    """No single outage did it: one was greeted after another had stopped, or other places stayed alive meanwhile."""
+    stopped = leg.at[group]
+    if a.start[group].max() > stopped.min():
+        return True
+    places = len(np.unique(a.server[group])) + len(np.unique(a.client[group])) > 2
+    others = np.setdiff1d(unit, group)
+    return places and bool((a.last_down[others] > stopped.max()).any())
+
+
+def _cluster(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray, seen: Seen) -> list[Finding]:
+    """Findings about each target of flows that agree."""
+    volumes, rule = leg.passed[group], SAME if len(group) >= AGREE else TWICE
+    measured = {
+        "freeze_bytes": int(np.median(volumes)), "freeze_low_bytes": int(volumes.min()),
+        "freeze_high_bytes": int(volumes.max()), "flows_agreeing": len(group), "direction": "up" if leg.up else "down",
+    }  # fmt: skip
+    if (leg.packets[group] >= 0).all():
+        measured["freeze_packets"] = int(np.median(leg.packets[group]))
+    first, last = a.start[group].min() - SAME_MINUTES, a.start[group].max() + SAME_MINUTES
+    beyond = unit[(leg.passed[unit] > volumes.max() + WITHIN) & (a.start[unit] >= first) & (a.start[unit] <= last)]
+    same = np.isin(a.target[beyond], a.target[group]) & np.isin(a.client[beyond], a.client[group])
+    others = beyond[~same]
+    went_on = dict(
+        zip(*(column.tolist() for column in np.unique(a.target[beyond[same]], return_counts=True)), strict=True)
+    )
+    found = []
+    by_target = group[np.argsort(a.target[group], kind="stable")]
+    for mine in np.split(by_target, np.flatnonzero(np.diff(a.target[by_target])) + 1):
+        survived = went_on.get(int(a.target[mine[0]]), 0)
+        if survived >= len(mine):
+            continue  # where most come further, what stops is no rule
+        subject, flows = f"target {seen.text(a.target[mine[0]])}", a[mine]
+        witnesses = [Witness(frame, "trigger") for frame in flows.asked_frame.tolist()[:8] if frame >= 0]
+        witnesses += [Witness(frame, "missing_after") for frame in flows.last_frame.tolist()[:8]]
+        found.append(_about(rule, subject, flows, measured | {"flows_beyond": survived}, witnesses))
+        stopped, passed = min(len(mine), ENOUGH), min(len(others), ENOUGH)
+        p = fisher(stopped, stopped + survived, 0, passed)
+        if p <= FEW:
+            control = {"p": float(f"{p:.3g}"), "stopped": len(mine), "passed": survived, "others_passed": len(others)}
+            witnesses = [Witness(frame, "baseline") for frame in a.last_frame[others].tolist()[:4]]
+            found.append(_about(OTHERS_PASS if p <= SURE else OTHERS_PASS_FEW, subject, flows, control, witnesses))
+    return found
+
+
+def _about(rule: Rule, subject: str, mine: Table, measured: dict, witnesses: list[Witness]) -> Finding:
+    method = Method("freeze", "volume", "in_path")
+    return Finding(rule, subject, tuple(mine.flow.tolist()), int(mine.end.max()), measured, tuple(witnesses), method)
+
+
+def _one(a: Table, leg: _Leg, i: int) -> Finding:
+    measured = {"freeze_bytes": int(leg.passed[i]), "direction": "up" if leg.up else "down"}
+    flow, witness = int(a.flow[i]), Witness(int(a.last_frame[i]), "missing_after")
+    return Finding(STOPPED, f"flow {flow}", (flow,), int(a.end[i]), measured, (witness,), Method("freeze", "volume"))
