@@ -295,7 +295,7 @@ NAMES = (
     Column("address", "i4", "", "interned address answered (one row per address; null when there is none)", -1),
     Column("ttl", "i2", "hops", "IP TTL of the answer"),
     Column("answers", "i4", "", "answer records in the message"),
-    Column("aliases", "i4", "", "of those, CNAMEs"),
+    Column("alias", "i4", "", "interned end of its chain of CNAMEs", -1),
     Column("flags", "i4", "", "DNS header flags"),
     Column("edns", "?", "", "carries an OPT record"),
     Column("zone", "i4", "", "interned owner of the SOA in the authority section", -1),
@@ -330,6 +330,7 @@ SERIES = (
     Column("payload_len", "i4", "bytes", "payload"),
     Column("kind", "i1", "", "see `Kind`"),
     Column("ack", "i8", "", "TCP acknowledgment number as sent"),
+    Column("tsval", "i8", "", "TCP timestamp value", -1),
 )
 
 EVIDENCE = (

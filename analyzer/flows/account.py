@@ -153,7 +153,7 @@ def account(arenas, packets, frames, first, start, count):
         else:
             datagram(s, base, direction, packets, i, ts)
         if s[base + PACKETS] > FIRST_ROWS:
-            keep_entry(arenas, packets, i, slot, direction, ts, frame, kind)
+            keep_entry(arenas, packets, i, slot, direction, ts, kind)
         keep_row(arenas, packets, i, slot, direction, ts, frame, kind, dup, iface, control, notable)
         if packets.payload[i] > 0:
             keep_head(arenas, packets, i, slot, direction, ts, frame, frames.data)

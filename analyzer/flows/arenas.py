@@ -49,8 +49,8 @@ ROW = 16
 # R_OPTIONS: MSS | window scale << 16;  R_DUP, R_ICMP: value + 1 (0: none)
 
 # -- words of a series entry ---------------------------------------------------------------------------------------
-S_TIME, S_SEQ, S_ACK, S_LENGTH, S_NEXT, S_FRAME = 0, 1, 2, 3, 4, 5  # time: 10 microseconds since the flow's start
-ENTRY = 6  # S_LENGTH: payload | kind << 24 | direction << 28
+S_TIME, S_SEQ, S_ACK, S_LENGTH, S_NEXT, S_TSVAL = 0, 1, 2, 3, 4, 5  # time: 10 microseconds since the flow's start
+ENTRY = 6  # S_LENGTH: payload | kind << 24 | direction << 28; S_TSVAL: NONE without timestamps
 TICK = 10_000  # ns
 
 # -- columns of a segment ------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from analyzer.flows.arenas import (
-    CLIENT, ENTRY, FIRST_TS, ID, PORT_A, PORT_B, PROTO, S_ACK, S_LENGTH, S_SEQ, S_TIME, SERIES_COUNT, TICK, WIDTH, Arenas,
+    CLIENT, ENTRY, FIRST_TS, ID, NONE, PORT_A, PORT_B, PROTO, S_ACK, S_LENGTH, S_SEQ, S_TIME, S_TSVAL, SERIES_COUNT, TICK,
+    WIDTH, Arenas,
 )  # fmt: skip
 from analyzer.flows.collect import collect_heads, collect_series, count_heads, packet_columns
 from analyzer.flows.resets import resets_of
@@ -104,6 +105,7 @@ class FinishedFlows:
                 "payload_len": np.concatenate((early.payload_len, later & 0xFFFFFF)).astype(np.int32),
                 "kind": np.concatenate((early.kind, later >> 24 & 15)).astype(np.int8),
                 "ack": np.concatenate((np.maximum(early.ack, 0), words[:, S_ACK])),
+                "tsval": np.concatenate((early.tsval, np.where(words[:, S_TSVAL] == NONE, -1, words[:, S_TSVAL]))),
             },
         )
 

@@ -10,7 +10,7 @@ from analyzer.flows.arenas import (
     CHUNK, CHUNK_FREE, CHUNK_TOP, CHUNKS_FREE, CLIENT, CONTROL, CONTROL_RING, CONTROL_RING_COUNT, CUT, ENTRY, ENTRY_FREE, ENTRY_TOP, FIRST_TS,
     G_CHUNK, G_FRAME, G_LENGTH, G_NEXT, G_SEQ, G_TS, HEAD_BYTES, NONE, NOTABLE, R_ACK, R_BITS, R_CAPTURED, R_DUP, R_FRAME, R_ICMP, R_IPID,
     R_NEXT, R_OPTIONS, R_PAYLOAD, R_SEQ, R_TS_HIGH, R_TS_LOW, R_TSECR, R_TSVAL, R_WIN, RING, RING_COUNT, ROW, ROW_COUNT, ROW_FIRST, ROW_FREE,
-    ROW_LAST, ROW_TOP, S_ACK, S_FRAME, S_LENGTH, S_NEXT, S_SEQ, S_TIME, SEG_FIRST, SEG_FREE, SEG_LAST, SEG_TOP, SEGMENT, SERIES_COUNT,
+    ROW_LAST, ROW_TOP, S_ACK, S_LENGTH, S_NEXT, S_SEQ, S_TIME, S_TSVAL, SEG_FIRST, SEG_FREE, SEG_LAST, SEG_TOP, SEGMENT, SERIES_COUNT,
     SERIES_FIRST, SERIES_LAST, SERIES_LOST, SIDE, SIDE_WIDTH, TICK, WIDTH,
 )  # fmt: skip
 from analyzer.kernels import kernel
@@ -125,7 +125,7 @@ def keep_row(arenas, packets, i, slot, direction, ts, frame, kind, dup, iface, c
 
 
 @kernel
-def keep_entry(arenas, packets, i, slot, direction, ts, frame, kind):
+def keep_entry(arenas, packets, i, slot, direction, ts, kind):
     """Note packet i for the fitting of rates."""
     s = arenas.state
     c = arenas.counters
@@ -148,7 +148,7 @@ def keep_entry(arenas, packets, i, slot, direction, ts, frame, kind):
     e[at + S_SEQ] = packets.seq[i] & 0xFFFFFFFF if packets.seq[i] >= 0 else 0
     e[at + S_ACK] = packets.ack[i] & 0xFFFFFFFF if packets.ack[i] >= 0 else 0
     e[at + S_LENGTH] = min(packets.payload[i], 0xFFFFFF) | kind << 24 | direction << 28
-    e[at + S_FRAME] = frame & 0xFFFFFFFF
+    e[at + S_TSVAL] = packets.tsval[i] & 0xFFFFFFFF
     e[at + S_NEXT] = NONE
     if s[base + SERIES_LAST] < 0:
         s[base + SERIES_FIRST] = entry
