@@ -42,6 +42,13 @@ def report_file(wanted: str | None, inputs: Sequence[str] = ()) -> Path | None:
     return path
 
 
+def new_capture(wanted: str) -> Path:
+    """The file that packets are to be kept in: one that is not there yet."""
+    if os.path.lexists(wanted):
+        raise UsageError(f"{wanted} is there already; a capture is never written over")
+    return destination(wanted)
+
+
 def languages(listed: str) -> tuple[str, ...]:
     """LANG,... as languages that there are."""
     return tuple(Words(lang).lang for lang in _words(listed)) or ("en",)

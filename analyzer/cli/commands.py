@@ -17,6 +17,7 @@ from analyzer.errors import InterferenceError
 
 COMMANDS = {  # command -> module with a function of that name, in the order of the help
     "analyze": "analyze",
+    "live": "live",
 }
 DEFAULT = "analyze"
 _PLAIN: dict[str, Any] = {  # no rich behind help and errors: it costs more than the rest of typer

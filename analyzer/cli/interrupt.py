@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Self
 
@@ -14,14 +14,11 @@ INTERRUPTED = "interrupted"
 
 
 class Interrupt:
-    """Within the block, the first Ctrl-C is only noted (`came`); the second ends the program as usual.
-
-    While a source is being read, the first one already breaks off the read, for a pipe may never deliver more.
-    """
+    """Within the block, the first Ctrl-C is noted (`came`) and `at_first` is called; the second ends the program."""
 
     def __init__(self) -> None:
         self.came = False
-        self.reading = False
+        self.at_first: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGINT, self._note)
@@ -32,9 +29,9 @@ class Interrupt:
 
     def _note(self, _signal: int, _frame: FrameType | None) -> None:
         again, self.came = self.came, True
-        if again or self.reading:
-            self.reading = False
+        if again:
             raise KeyboardInterrupt
+        self.at_first()
 
 
 class Interruptible(Source):
@@ -44,6 +41,8 @@ class Interruptible(Source):
         self.info = source.info
         self._source = source
         self._interrupt = interrupt
+        self._reading = False
+        interrupt.at_first = self._break_off
 
     def blocks(self) -> Iterator[Frames]:
         blocks = self._source.blocks()
@@ -58,10 +57,14 @@ class Interruptible(Source):
     def _next(self, blocks: Iterator[Frames]) -> Frames | None:
         if self._interrupt.came:
             return None
-        self._interrupt.reading = True
+        self._reading = True
         try:
             return next(blocks, None)
         except KeyboardInterrupt:
             return None
         finally:
-            self._interrupt.reading = False
+            self._reading = False
+
+    def _break_off(self) -> None:
+        if self._reading:  # elsewhere a block is being analysed, and that has to be finished
+            raise KeyboardInterrupt

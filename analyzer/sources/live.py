@@ -73,7 +73,9 @@ class LiveCapture:
         """Ask the capturing program to end; what it still holds is delivered first."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            threading.Timer(_SETTLE, self._end).start()
+            patience = threading.Timer(_SETTLE, self._end)
+            patience.daemon = True  # or it would hold up the end of our own program
+            patience.start()
 
     def _end(self) -> None:
         if self._process.poll() is None:
@@ -99,8 +101,14 @@ class LiveCapture:
         return None
 
     def _complaint(self, iface: str) -> str | None:
-        lines = [line.strip() for line in self._said.decode(errors="replace").splitlines() if line.strip()]
-        return f"cannot capture on {iface}: {lines[-1]}" if lines else None
+        """What the capturing program says went wrong, in one line without its advice."""
+        said = self._said.decode(errors="replace")
+        if "permission" in said.lower():
+            return f"there is no permission to capture on {iface}: try it as root (sudo), or let this user run dumpcap"
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        own = [at for at, line in enumerate(lines) if line.startswith(f"{self.program}: ")]
+        why = lines[own[0] : own[0] + 2] if own else lines[-1:]
+        return f"cannot capture on {iface}: {' '.join(why).removeprefix(f'{self.program}: ')}" if why else None
 
 
 def capture_command(iface: str, bpf: str | None) -> tuple[str, list[str]]:
