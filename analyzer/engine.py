@@ -13,6 +13,7 @@ from analyzer import kernels, limits
 from analyzer.decode import Frames
 from analyzer.exhibits import Exhibits
 from analyzer.flows import arenas as a
+from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.icmp_watch import IcmpWatch
@@ -46,7 +47,8 @@ class Analysis:
         self.tracker = Tracker()
         self.seen = SeenStore()
         self.dns, self.icmp = DnsWatch(self.seen), IcmpWatch(self.seen)
-        self.identifier = Identifier(loaded.knowledge, self.dns)
+        self.apps = AppWatch()
+        self.identifier = Identifier(loaded.knowledge, self.dns, self.apps)
         self.exhibits = Exhibits()
         self.keep_flows = keep_flows
         self._flows: list[Table] = []
@@ -68,6 +70,7 @@ class Analysis:
         """See decoded packets as they pass, before they are accounted."""
         self.dns.look(*batch)
         self.icmp.look(*batch)
+        self.apps.look(*batch)
 
     def snapshot(self, capture: CaptureInfo) -> Result:
         """The answer so far, open flows included as they stand. Changes nothing."""

@@ -25,6 +25,7 @@ MAX_DATAGRAMS = 1024  # fragmented datagrams waiting for the rest
 MAX_FRAGMENT_BYTES = 16 << 20  # and their bytes in all
 MAX_DATAGRAM = 65_535 - 20  # what an IP packet can carry; more is a ping of death
 
+MAX_APPS = 1 << 18  # conversations whose app the capture names
 MAX_NAMES = 1 << 20  # DNS questions remembered, and answers
 MAX_ICMP_ERRORS = 1 << 16  # ICMP errors about TCP and UDP packets remembered, beside those kept with their flows
 MAX_RESETS = 1 << 20  # resets remembered, RESETS_PER_SIDE of each flow and side

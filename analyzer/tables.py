@@ -141,6 +141,7 @@ FLOWS = (
     Column("service", "O", "", "service id", None),
     Column("role", "O", "", "role of the service (web, chat, media, calls, api, ...)", None),
     Column("identified_by", "O", "", "app, name, dns, bytes or prefix", None),
+    Column("app", "O", "", "app that the capturing device names for it", None),
     Column("sni", "O", "", "server name of the TLS or QUIC ClientHello", None),
     Column("host", "O", "", "Host of the first HTTP request", None),
     Column("qname", "O", "", "first DNS question", None),

@@ -205,6 +205,9 @@ class Names:
         self._services = services or {"whatsapp.com": "whatsapp", "telegram.org": "telegram"}
         self._domestic = domestic
 
+    def label_app(self, app: str) -> Label | None:
+        return None
+
     def label_name(self, name: str) -> Label | None:
         for suffix, service in self._services.items():
             if name == suffix or name.endswith("." + suffix):

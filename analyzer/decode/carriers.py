@@ -7,7 +7,7 @@ are encrypted; NFLOG carries IP among its attributes. https://www.tcpdump.org/li
 from analyzer.kernels import kernel
 
 WIFI, PRISM, RADIOTAP, AVS, PPI, NFLOG, PKTAP, PPP_WITH_DIRECTION = 105, 119, 127, 163, 192, 239, 258, 204
-_USER2 = 149  # what macOS wrote before PKTAP had a number of its own
+USER2 = 149  # what macOS wrote before PKTAP had a number of its own
 _MAX_WRAPPERS = 4
 _NFULA_PAYLOAD = 9
 _MAX_ATTRIBUTES = 32
@@ -23,7 +23,7 @@ def little(data, at):
 def unwrap(data, at, end, link):
     """(link type, offset) behind the wrapping headers; link type -1 when one of them is cut."""
     for _ in range(_MAX_WRAPPERS):
-        if link == PKTAP or link == _USER2:
+        if link == PKTAP or link == USER2:
             if at + 12 > end:
                 return -1, at
             size = little(data, at)

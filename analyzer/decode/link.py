@@ -95,6 +95,20 @@ def ethertype(data, at, end, kind):
 
 
 @kernel
+def bare(data, at, end):
+    """Whether an "Ethernet" frame is an IP packet without Ethernet.
+
+    iOS through rvi writes such files, and PCAPdroid such frames where its trailer would exceed the snapshot length. No
+    real frame looks so: 0x45 as its first byte would be a multicast address, and the lengths must fit as well.
+    """
+    if at + 40 > end:
+        return False
+    if data[at] == 0x45:
+        return data[at + 9] in (1, 6, 17) and 20 < word(data, at + 2) <= 0x4000 and word(data, at + 6) & 0x9FFF == 0
+    return data[at] & 0xF0 == 0x60 and data[at + 6] in (6, 17, 58) and 8 <= word(data, at + 4) <= 0x4000
+
+
+@kernel
 def network(data, at, end, link):
     """(IP version, or NO_LINK or OTHER; offset of the IP header) of a frame."""
     if link != ETHERNET:
@@ -102,7 +116,10 @@ def network(data, at, end, link):
     if link == ETHERNET:
         if at + 14 > end:
             return NO_LINK, at
-        return ethertype(data, at + 14, end, word(data, at + 12))
+        version, inside = ethertype(data, at + 14, end, word(data, at + 12))
+        if version != 4 and version != 6 and bare(data, at, end):
+            return ip_at(data, at, end)
+        return version, inside
     if link == RAW or link == RAW_BSD or link == RAW_OPENBSD or link == IPV4 or link == IPV6:
         return ip_at(data, at, end)
     if link == SLL:

@@ -69,6 +69,11 @@ class FinishedFlows:
         self._table = np.column_stack((table, bounds[:-1])).tolist()
         return np.concatenate(([0], np.cumsum(counts))).tolist(), self._table, data.tobytes()
 
+    def ends(self, i: int) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
+        """Both ends of the i-th flow: the four words of the address as bytes, and the port."""
+        words = self.arenas.address[8 * self.slots[i] : 8 * self.slots[i] + 8].tobytes()
+        return (words[:16], int(self.state[i, PORT_A])), (words[16:], int(self.state[i, PORT_B]))
+
     def segments(self, i: int, up: bool) -> list[Segment]:
         starts, table, data = self._heads
         k = 2 * i + int(self.client[i] if up else 1 - self.client[i])

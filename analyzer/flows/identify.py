@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import FinishedFlows
 from analyzer.signature import Knowledge, Label
@@ -26,6 +27,7 @@ _TEXT = (
     "service",
     "role",
     "identified_by",
+    "app",
     "sni",
     "host",
     "qname",
@@ -53,9 +55,10 @@ class Words(NamedTuple):
 class Identifier:
     """Fills the text columns of finished flows."""
 
-    def __init__(self, known: Knowledge, dns_watch: DnsWatch):
+    def __init__(self, known: Knowledge, dns_watch: DnsWatch, apps: AppWatch):
         self.known = known
         self.dns = dns_watch
+        self.apps = apps
 
     def identify(self, done: FinishedFlows) -> None:
         flows = done.flows
@@ -78,6 +81,9 @@ class Identifier:
                 words = read_tcp(up, down) if proto == 6 else read_udp(done, i, up, down, port)
             dns_name = self.dns.name_of(client, server, frame)
             label, name = self._label(words, dns_name, up, down if spoke[i] else b"", proto, server, port)
+            if self.apps:
+                app = columns["app"][i] = self.apps.app_of(proto, *done.ends(i))
+                label = self._by_app(app, label)
             for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer"):
                 columns[column][i] = getattr(words, column)
             versions[i] = words.quic
@@ -92,6 +98,13 @@ class Identifier:
         flows.columns["quic"] = np.array(versions, np.int64)
         for name, values in columns.items():
             flows.columns[name] = np.array(values, object) if values else np.empty(0, object)
+
+    def _by_app(self, app: str | None, label: Label | None) -> Label | None:
+        """What the device says of the app outdoes every name: apps probe each other's hosts."""
+        own = self.known.label_app(app) if app else None
+        if own is None:
+            return label
+        return Label(own.service, label.role, "app") if label and label.service == own.service else own
 
     def _label(self, words: Words, dns_name, up, down, proto, server, port) -> tuple[Label | None, str | None]:
         """(service label, name that verdicts speak about)."""

@@ -18,6 +18,10 @@ ALIVE_WITHIN = 2_000_000_000  # ns before the capture's end: too close to call a
 FAR, NEAR = 0.2, 1_000_000  # one handshake gap under a fifth of the other, and the other over 1 ms, tells the vantage
 INITIAL_TTLS = (64, 128, 255)  # what hosts send; seen undiminished, the sender is this machine or its neighbour
 PROBE_HOPS = 3  # routes change by a hop or two between two packets of one host
+PHONE_VPN = (  # 10.215.173.1 and fd00:2:fd00:1:fd00:1:fd00:1, as four words
+    (0, 0, 0xFFFF, 0x0AD7AD01),
+    (0xFD000002, 0xFD000001, 0xFD000001, 0xFD000001),
+)
 ZDTUN_ISN = 0x77EB77EB  # constant of the userland TCP stack behind root-less phone captures, since 2018
 
 
@@ -29,6 +33,7 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
     tcp = state[:, a.PROTO] == TCP
     facts = _rows_facts(batch)
     answerable = ~_to_many(batch, client)
+    facts.proxied |= _in_phone_vpn(batch)
     stage = np.where(answerable, _stage(state, up, down, tcp, facts), Stage.NONE).astype(np.int8)
     unacked_up, unacked_down = _unacked(up, down), _unacked(down, up)
     cut = _cut(state, up, down, tcp, facts, clock)
@@ -116,6 +121,12 @@ def _to_many(batch: FinishedFlows, client: np.ndarray) -> np.ndarray:
     words = batch.arenas.address.reshape(-1, 2, 4)[batch.slots, 1 - client]
     four = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF) & (words[:, 3] >= 0xE0000000)
     return four | (words[:, 0] >> 24 == 0xFF)
+
+
+def _in_phone_vpn(batch: FinishedFlows) -> np.ndarray:
+    """One end is PCAPdroid's virtual interface: every header towards the app was invented on the phone."""
+    words = batch.arenas.address.reshape(-1, 2, 4)[batch.slots]
+    return np.any([(words == np.array(end, np.uint32)).all(axis=2).any(axis=1) for end in PHONE_VPN], axis=0)
 
 
 def _lost(side: np.ndarray) -> np.ndarray:

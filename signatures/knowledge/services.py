@@ -24,6 +24,7 @@ from signatures.knowledge.wire_rules import PROTOCOLS, WireRule, WireRules, port
 DATA = Path(__file__).parents[1] / "data" / "services"
 KINDS = ("messenger", "social", "domestic", "operator", "check", "resolver", "stun", "push", "time")
 ROLES = ("web", "chat", "dc", "media", "calls", "api", "auth", "push", "updates", "check", "dns", "time")
+APPS = ("messenger", "social", "domestic")  # kinds that people know as an app
 SCOPES = ("dedicated", "rented", "hosting")
 NO_ROLE = "any"  # names whose use is not known
 MAX_LABELS = 8  # of a name, from its end: no known name has more
@@ -78,6 +79,7 @@ class Services:
         self._checks = checks
         self._rules = WireRules(rules)
         self._names: dict[str, Label] = {}
+        self._apps = {service.name.lower(): service.id for service in services if service.kind in APPS}
         prefixes = Prefixes()
         for service in services:
             for role, names in service.names.items():
@@ -109,6 +111,11 @@ class Services:
         return cls(services, rules, checks, max(dates, default=""))
 
     # -- identification ------------------------------------------------------------------------------------------
+    def label_app(self, app: str) -> Label | None:
+        """By the name that the capturing device gives the app: the service's own name, or that with a word behind it."""
+        service = self._apps.get(app.lower()) or self._apps.get(app.lower().partition(" ")[0])
+        return Label(service, None, "app") if service else None
+
     def label_name(self, name: str) -> Label | None:
         """By the longest known suffix of a host name."""
         labels = name.lower().rstrip(".").rsplit(".", MAX_LABELS)[-MAX_LABELS:]
