@@ -18,6 +18,9 @@ from analyzer.errors import InterferenceError
 COMMANDS = {  # command -> module with a function of that name, in the order of the help
     "analyze": "analyze",
     "live": "live",
+    "flows": "flows",
+    "inspect": "inspect",
+    "guide": "guide",
 }
 DEFAULT = "analyze"
 _PLAIN: dict[str, Any] = {  # no rich behind help and errors: it costs more than the rest of typer
