@@ -24,6 +24,7 @@ import numpy as np
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Kind, Vantage
+from signatures.knowledge.injectors import match
 
 METHOD = "rst_injection"
 
@@ -150,6 +151,13 @@ HEADER_COPIED = _forged(
     "Either alone happens by chance.",
     "Captures of 2017 to 2024",
 )  # fmt: skip
+KNOWN_INJECTOR = Rule(
+    "rst.known_injector", "neutral", "weak", "none",
+    "The resets carry constants that one machine is described with: consistent with it, and no proof of it.",
+    "Machines that are not described; anybody who sends the same constants.",
+    "signatures/data/injectors, each with its own source",
+    action="rst",
+)  # fmt: skip
 AFTER_CLOSE = Rule(
     "rst.after_close", "genuine", "supporting", "none",
     "The reset came after a side had closed or reset the connection: an ordinary farewell.",
@@ -166,7 +174,7 @@ REFUSED = Rule(
 RULES = (
     SERVER_TALKS_ON, CLIENT_TALKS_ON, LATE_ANSWER, CHALLENGED, FASTER, SOONER_THAN_PATH, BEFORE_SYNACK, BEHIND_DATA,
     LADDER, TTLS_DISAGREE, BEYOND_SENT, UNSENT_ACKED, UNLIKE_KINDS, BURST_OF, BARE_WITH_WINDOW, TTL_DIFFERS, HEADER_COPIED,
-    AFTER_CLOSE, REFUSED,
+    KNOWN_INJECTOR, AFTER_CLOSE, REFUSED,
 )  # fmt: skip
 _RACES_PROVE = Method("rst", position="on_path")  # both the injected and the genuine packet arrived
 
@@ -256,7 +264,7 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
         found.append(_found(BEHIND_DATA, reset, {"bytes_behind": behind}, alive[0], _RACES_PROVE))
     if reset.tcp_flags & TCP_ACK and sent is not None and not talk.flow.cut & Cut.GAP and ahead(reset.ack, sent) > 1:
         found.append(_found(BEYOND_SENT, reset, {"bytes_beyond": ahead(reset.ack, sent)}))
-    return found + _habits(talk, reset, resets, before, peer)
+    return found + _habits(talk, reset, resets, before, peer) + _candidate(reset, own, after)
 
 
 def _challenge(reset: SimpleNamespace, peer: list, later: list) -> list[Finding]:
@@ -303,6 +311,17 @@ def _habits(talk: _Talk, reset: SimpleNamespace, resets: list, before: list, pee
     if trigger and reset.ipid > 0 and (reset.ipid, reset.win) == (trigger.ipid, trigger.win) and reset.win:
         found.append(_found(HEADER_COPIED, reset, {"ip_id": reset.ipid, "window": reset.win}))
     return found
+
+
+def _candidate(reset: SimpleNamespace, own: list, after: list) -> list[Finding]:
+    """The described machine whose constants the resets of this side carry."""
+    resets = [p for p in own if p.frame == reset.frame] + [p for p in after if p.tcp_flags & TCP_RST]
+    known = match(resets)
+    if known is None:
+        return []
+    measured = {"injector": known.name, "described_in": known.source}
+    witnesses = tuple(Witness(r.frame, "forged") for r in resets[:8])
+    return [Finding(KNOWN_INJECTOR, f"flow {reset.flow}", (reset.flow,), reset.ts, measured, witnesses)]
 
 
 def _unsent(flow: SimpleNamespace, talk: _Talk) -> list[Finding]:

@@ -26,6 +26,7 @@ class Case:
 
     action: str
     findings: list[Finding] = field(default_factory=list)
+    remarks: list[Finding] = field(default_factory=list)  # neutral: they describe, and count for nothing
 
     @property
     def flows(self) -> set[int]:
@@ -89,6 +90,11 @@ def cases_of(findings: Sequence[Finding]) -> list[Case]:
             sharing = [cases.setdefault(action, Case(action))]
         for case in sharing:
             case.findings.append(finding)
+    for finding in findings:
+        if finding.rule.leans == "neutral" and finding.rule.action in cases:
+            case = cases[finding.rule.action]
+            if case.flows & set(finding.flows):
+                case.remarks.append(finding)
     return sorted(cases.values(), key=lambda case: (-case.strength, min(f.ts for f in case.findings), case.action))
 
 

@@ -209,11 +209,11 @@ class _Bench:
             witnesses.update(dict.fromkeys(finding.witnesses))
         flows = self._where(case.flows)
         keys = tuple(self._key(int(at)) for at in flows[: limits.MAX_FLOWS_NAMED])
-        measured = [f.measured for f in case.findings]
+        measured = [f.measured for f in (*case.findings, *case.remarks)]
         copied = {key: next((m[key] for m in measured if m.get(key) is not None), None) for key in _COPIED}
         return Named(
             method=case.method(),
-            rules=tuple(dict.fromkeys(f.rule.id for f in case.findings)),
+            rules=tuple(dict.fromkeys(f.rule.id for f in (*case.findings, *case.remarks))),
             witnesses=tuple(sorted(list(witnesses)[: limits.MAX_WITNESSES])),
             frames_total=len({witness.frame for witness in witnesses}),
             flows=keys,
