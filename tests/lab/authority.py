@@ -25,6 +25,17 @@ class Authority:
         self.folder.mkdir(exist_ok=True)
         self._key_file = self._write("leaf.key", _private(self.leaf_key))
 
+    @property
+    def root(self) -> Path:
+        """File with the authority's own certificate, for those who trust it."""
+        path = self.folder / "root.crt"
+        if not path.exists():
+            now = datetime.datetime.now(datetime.UTC)
+            builder = x509.CertificateBuilder(self.issuer, self.issuer, self.key.public_key(), x509.random_serial_number(), now - 99 * _DAY, now + 99 * _DAY)
+            builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            path.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return path
+
     @lru_cache(maxsize=256)  # noqa: B019  (an authority lives as long as the run)
     def chain(self, name: str, expired: bool = False) -> tuple[Path, Path]:
         """Files with a leaf's certificate and its key."""
@@ -40,13 +51,19 @@ class Authority:
     def context(self, name: str, expired: bool = False) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.chain(name, expired))
-        context.set_alpn_protocols(["http/1.1"])
-        return context
+        return configured(context)
 
     def _write(self, name: str, data: bytes) -> Path:
         path = self.folder / name
         path.write_bytes(data)
         return path
+
+
+def configured(context: ssl.SSLContext) -> ssl.SSLContext:
+    """The client's order of ciphers decides, as with most large sites."""
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _subject(common: str, organisation: str | None = None) -> x509.Name:

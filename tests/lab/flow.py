@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from tests.lab.names import dns_name, hello_name, http_host, quic_crypto, tls_name
-from tests.lab.packet import SYN, TCP, UDP, Endpoint, Packet
+from tests.lab.packet import ACK, SYN, TCP, UDP, Endpoint, Packet
 
 _HEAD = 8192  # bytes of the client's stream that are looked at; a post-quantum hello has about 1,800
 
@@ -20,6 +20,7 @@ class Flow:
     client: Endpoint
     server: Endpoint
     number: int
+    began: float = 0.0
     head: bytes = b""
     sni: str | None = None
     host: str | None = None
@@ -41,6 +42,11 @@ class Flow:
     @property
     def name(self) -> str | None:
         return self.sni or self.host or self.qname
+
+    def is_over(self, packet: Packet) -> bool:
+        """Whether a packet opens another connection on the same ports: a SYN with another sequence number."""
+        opens = packet.proto == TCP and packet.up and packet.flags & (SYN | ACK) == SYN
+        return bool(opens) and self._first is not None and self._first != packet.seq + 1
 
     def see(self, packet: Packet, now: float) -> None:
         self.idle, self.seen = now - (self.seen or now), now

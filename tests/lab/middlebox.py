@@ -22,9 +22,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 from tests.lab.flow import Flow
-from tests.lab.packet import ICMP, ICMP6, Packet, fingerprint, parse
+from tests.lab.packet import ICMP6, TCP, UDP, Packet, fingerprint, parse
 from tests.lab.rules import Drop, Fate, Hold, Rewrite, Rule
 from tests.lab.topology import FAR, NEAR
 
@@ -53,6 +54,7 @@ class Box:
         self.path, self.rules = path, rules
         self.dice = random.Random(seed)
         self.flows: dict[tuple, Flow] = {}
+        self.seen: list[Flow] = []
         self.residuals: dict[tuple, tuple[float, int]] = {}
         self.now = self.started = 0.0
         self.lateness: list[float] = []
@@ -62,6 +64,7 @@ class Box:
         self._order = count()
         self._last_due: dict[tuple, float] = {}
         self._ethernet: dict[bool, bytes] = {}  # direction -> the addresses that its frames carry
+        self._memory: dict[tuple, SimpleNamespace] = {}
         self._acting = 0
         self._numbers = count()
 
@@ -74,7 +77,7 @@ class Box:
         signal.set_wakeup_fd(stop_write.fileno())
         signal.signal(signal.SIGTERM, lambda *_: None)
         up_of = {self._ends[True]: True, self._ends[False]: False}
-        self.started = time.monotonic()
+        self.started, self.began_ns = time.monotonic(), time.time_ns()
         ready()
         while True:
             self.now = time.monotonic()
@@ -143,7 +146,7 @@ class Box:
                 return
             if isinstance(fate, Hold):
                 held += fate.seconds
-                flow.counts[f"{number}:held"] += 1
+                self.log("held", number, flow, packet, seconds=round(fate.seconds, 4))
             elif isinstance(fate, Rewrite):
                 self.log("taken", number, flow, packet)
                 packet = parse(fate.frame, packet.up)
@@ -179,12 +182,14 @@ class Box:
             self.residuals[number, *rule.residual.key(flow)] = self.now + rule.residual.seconds
 
     def _flow(self, packet: Packet) -> Flow | None:
-        if packet.proto in (ICMP, ICMP6):
+        if packet.proto not in (TCP, UDP):
             return None
         key = (packet.proto, packet.client, packet.server)
-        if key not in self.flows:
-            self.flows[key] = Flow(packet.proto, packet.client, packet.server, next(self._numbers))
-        return self.flows[key]
+        flow = self.flows.get(key)
+        if flow is None or flow.is_over(packet):
+            flow = self.flows[key] = Flow(packet.proto, packet.client, packet.server, next(self._numbers), began=self.now - self.started)
+            self.seen.append(flow)
+        return flow
 
     # -- what actions use ----------------------------------------------------------------------------------------
     def forward(self, packet: Packet, held: float = 0.0, lane: int | None = None) -> None:
@@ -206,23 +211,27 @@ class Box:
 
         self.at(self.now + after, send)
 
-    def log(self, what: str, rule: int, flow: Flow, packet: Packet) -> None:
+    def memory(self, owner: object, key: object = None, **initial: object) -> SimpleNamespace:
+        """What an action keeps beyond a single flow."""
+        return self._memory.setdefault((id(owner), key), SimpleNamespace(**initial))
+
+    def log(self, what: str, rule: int, flow: Flow, packet: Packet, **more: object) -> None:
         """One line of truth."""
         flow.counts[f"{rule}:{what}"] += 1
         line = {
-            "at": round(self.now - self.started, 6), "what": what, "rule": rule, "kind": self.rules[rule].kind,
+            "at": round(self.now - self.started, 6), "what": what, "rule": rule,
             "flow": flow.number, "up": packet.up, "packet": fingerprint(packet), "length": packet.length,
-            "ttl": packet.ttl, "flags": packet.flags, "seq": packet.seq, "ack": packet.ack,
+            "ttl": packet.ttl, "flags": packet.flags, "seq": packet.seq, "ack": packet.ack, **more,
         }  # fmt: skip
         self._log.write(json.dumps(line) + "\n")
 
     def _finish(self) -> None:
-        for flow in self.flows.values():
+        for flow in self.seen:
             self._log.write(json.dumps({"what": "flow", **_row(flow)}) + "\n")
         late = sorted(self.lateness) or [0.0]
         lost = sum(struct.unpack("II", end.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))[1] for end in self._ends.values())
         summary = {
-            "what": "summary", "packets": self.handled, "missed": lost,
+            "what": "summary", "began_ns": self.began_ns, "packets": self.handled, "missed": lost,
             "late_us": {f"p{q}": round(1e6 * late[min(len(late) - 1, len(late) * q // 100)]) for q in (50, 90, 99, 100)},
         }  # fmt: skip
         self._log.write(json.dumps(summary) + "\n")
@@ -231,7 +240,7 @@ class Box:
 
 def _row(flow: Flow) -> dict:
     return {
-        "flow": flow.number, "proto": flow.proto, "client": flow.client, "server": flow.server, "sni": flow.sni,
+        "flow": flow.number, "began": round(flow.began, 6), "proto": flow.proto, "client": flow.client, "server": flow.server, "sni": flow.sni,
         "host": flow.host, "qname": flow.qname, "packets_up": flow.packets[True], "packets_down": flow.packets[False],
         "octets_up": flow.octets[True], "octets_down": flow.octets[False], "counts": flow.counts,
     }  # fmt: skip

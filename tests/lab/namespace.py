@@ -29,7 +29,7 @@ def why_not() -> str | None:
         return "the laboratory needs Linux network namespaces"
     if os.geteuid() != 0:
         return "the laboratory needs root, to make network namespaces"
-    for tool in ("unshare", "ip", "tcpdump"):
+    for tool in ("unshare", "ip", "dumpcap"):
         if not any(os.access(os.path.join(place, tool), os.X_OK) for place in os.environ["PATH"].split(":")):
             return f"the laboratory needs `{tool}`"
     trial = subprocess.run([*_UNSHARE, "true"], capture_output=True, text=True)
@@ -55,9 +55,9 @@ def enter(name: str) -> None:
             raise OSError(ctypes.get_errno(), f"cannot enter namespace {name}")
 
 
-def ip(*lines: str, inside: str | None = None) -> None:
+def ip(*lines: str, inside: str | None = None, v6: bool = False) -> None:
     """Run `ip` commands in one batch."""
-    command = ["ip", *(["-n", inside] if inside else []), "-batch", "-"]
+    command = ["ip", *(["-6"] if v6 else []), *(["-n", inside] if inside else []), "-batch", "-"]
     done = subprocess.run(command, input="\n".join(lines) + "\n", text=True, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"ip: {done.stderr.strip()} in\n" + "\n".join(lines))
@@ -77,8 +77,12 @@ def offloads(interface: str, on: bool) -> None:
             fcntl.ioctl(any_socket, _SIOCETHTOOL, request)
 
 
-def sysctl(**values: object) -> None:
-    """Set kernel parameters of the present namespace; `__` stands for `/`."""
-    for name, value in values.items():
-        with open("/proc/sys/" + name.replace("__", "/"), "w") as file:
-            file.write(str(value))
+def sysctl(name: str, value: object) -> None:
+    """Set a kernel parameter of the present namespace; `name` is its path below /proc/sys."""
+    with open("/proc/sys/" + name, "w") as file:
+        file.write(str(value))
+
+
+def interfaces() -> list[str]:
+    """Cables of the present namespace."""
+    return [name for _, name in socket.if_nameindex() if name.startswith(("up", "down", "near", "far"))]

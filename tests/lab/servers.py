@@ -1,4 +1,4 @@
-"""Real servers: OpenSSL over kernel TCP, HTTP, a resolver, STUN and media relays, QUIC, and services that are not TLS.
+"""Real servers over kernel TCP: OpenSSL, HTTP, and chat protocols that are not TLS.
 
 All sites stand in one namespace. What a site does is decided by the address that was dialled and the name that was asked for;
 `behaviour` gives it one of the ordinary faults below, so that the faults come from a real program on a real stack.
@@ -7,7 +7,9 @@ All sites stand in one namespace. What a site does is decided by the address tha
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import selectors
 import socket
 import ssl
 import struct
@@ -16,7 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.authority import Authority
+from tests.lab.authority import Authority, configured
+from tests.lab.chat import serve_chat
 from tests.lab.world import Site
 
 CHAT_PORTS, HTTP, HTTPS = (5222, 4244), 80, 443
@@ -25,36 +28,47 @@ _PATIENCE = 30.0
 
 
 class Servers:
-    """Listens on every port of every site that is up."""
+    """Listens on every port of every site that is up; writes down whom it met, and what it did to them."""
 
-    def __init__(self, sites: dict[str, Site], folder: Path):
+    def __init__(self, sites: dict[str, Site], congestion: str, folder: Path, log: Path):
+        self.congestion = congestion
         self.by_address = {address: site for site in sites.values() for address in site.addresses}
         self.authority = Authority(folder / "ca")
         self.interceptor = Authority(folder / "interceptor", "Qaznet Trust Network")
+        self._log, self._lock = open(log, "w", buffering=1), threading.Lock()  # noqa: SIM115  (lives as long as the process)
 
     def listen(self) -> None:
-        """Start all listeners as threads."""
-        handlers: dict[int, Callable] = {HTTPS: self._secure, HTTP: _plain, **dict.fromkeys(CHAT_PORTS, _echo_chat)}
+        """Start the listeners: one thread accepts, each connection has its own."""
+        handlers: dict[int, Callable] = {HTTPS: self._secure, HTTP: _plain, **dict.fromkeys(CHAT_PORTS, serve_chat)}
+        waiting = selectors.DefaultSelector()
         for address, site in self.by_address.items():
             for port, handler in handlers.items():
                 if site.up and port not in site.closed:
-                    self._listen(address, port, handler)
+                    listener = socket.create_server((address, port), family=_family(address), backlog=site.backlog)
+                    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, self.congestion.encode())
+                    waiting.register(listener, selectors.EVENT_READ, (handler, site))
+        threading.Thread(target=self._accept, args=(waiting,), daemon=True).start()
 
-    def _listen(self, address: str, port: int, handler: Callable) -> None:
-        listener = socket.create_server((address, port), family=_family(address), backlog=128)
-
-        def accept() -> None:
-            while True:
-                connection, _ = listener.accept()
+    def _accept(self, waiting: selectors.BaseSelector) -> None:
+        while True:
+            for key, _ in waiting.select():
+                handler, site = key.data
+                if site.behaviour == "backlog":  # an overloaded program that accepts nobody
+                    waiting.unregister(key.fileobj)
+                    continue
+                connection, peer = key.fileobj.accept()
                 connection.settimeout(_PATIENCE)
-                threading.Thread(target=self._serve, args=(handler, connection, self.by_address[address]), daemon=True).start()
+                threading.Thread(target=self._serve, args=(handler, connection, site, peer), daemon=True).start()
 
-        threading.Thread(target=accept, daemon=True).start()
-
-    def _serve(self, handler: Callable, connection: socket.socket, site: Site) -> None:
+    def _serve(self, handler: Callable, connection: socket.socket, site: Site, peer: tuple) -> None:
+        self.note(peer, connection.getsockname(), site.behaviour)
         # clients vanish, reset and speak nonsense: that ends a connection, not the server
         with contextlib.suppress(OSError, ValueError), contextlib.closing(connection):
             handler(connection, site)
+
+    def note(self, peer: tuple, own: tuple, did: str) -> None:
+        with self._lock:
+            self._log.write(json.dumps({"client": peer[:2], "server": own[:2], "did": did}) + "\n")
 
     def _secure(self, connection: socket.socket, site: Site) -> None:
         """Port 443: TLS, unless the first bytes are another protocol's."""
@@ -62,8 +76,8 @@ class Servers:
             time.sleep(_PATIENCE)
             return
         first = connection.recv(5, socket.MSG_PEEK)
-        if first[:1] != b"\x16":
-            _echo_chat(connection, site)
+        if first[:3] != b"\x16\3\1":
+            serve_chat(connection, site)
             return
         if site.behaviour == "one_segment_hello" and struct.unpack("!H", first[3:5])[0] > 1400:
             _abort(connection)  # the hello is longer than what it can take
@@ -83,14 +97,16 @@ class Servers:
             if site.behaviour == "refuse_unknown_reset" and name not in site.names:
                 _abort(connection)
                 return None
-            issuer = self.interceptor if site.behaviour == "intercepts" else self.authority
+            intercepted = name in site.intercepted
+            if intercepted:
+                self.note(connection.getpeername(), connection.getsockname(), "intercepted")
+            issuer = self.interceptor if intercepted else self.authority
             tls.context = issuer.context(chosen["name"], site.behaviour == "expired")
             return None
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.authority.chain(site.name))
-        context.set_alpn_protocols(["http/1.1"])
-        context.sni_callback = choose
+        configured(context).sni_callback = choose
         with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as tls:
             _http(tls, connection, site)
 
@@ -158,12 +174,6 @@ def _abort(connection: socket.socket) -> None:
 
 def _plain(connection: socket.socket, site: Site) -> None:
     _http(connection, connection, site)
-
-
-def _echo_chat(connection: socket.socket, site: Site) -> None:
-    """A service that is not TLS: every message is answered by one of about the same size."""
-    while data := connection.recv(_CHUNK):
-        connection.sendall(os.urandom(max(24, len(data) * 3 // 4)))
 
 
 def _family(address: str) -> socket.AddressFamily:

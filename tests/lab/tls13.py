@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import random
 import socket
 import struct
@@ -52,11 +51,13 @@ def client_hello(name: str, public: bytes, dice: random.Random) -> bytes:
 class Browser:
     """A TLS connection over a connected socket, with the few methods of a socket that an HTTP client needs."""
 
-    def __init__(self, connection: socket.socket, name: str, dice: random.Random):
+    def __init__(self, connection: socket.socket, name: str, dice: random.Random, pieces: int = 0):
         self.socket, self._buffer, self._plain = connection, b"", b""
         key = X25519PrivateKey.from_private_bytes(dice.randbytes(32))
         hello = client_hello(name, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), dice)
-        connection.sendall(b"\x16\3\1" + _vector(hello, 2))
+        record = b"\x16\3\1" + _vector(hello, 2)
+        for at in range(0, len(record), pieces or len(record)):
+            connection.sendall(record[at : at + (pieces or len(record))])
         server_hello = self._record(None)[1]
         transcript = hello + server_hello
         peer, self._hash = _server_share(server_hello)
@@ -164,7 +165,3 @@ def _complete(flight: bytes) -> bool:
             return True
         at += size
     return False
-
-
-def new_dice() -> random.Random:
-    return random.Random(os.urandom(16))

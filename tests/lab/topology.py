@@ -1,8 +1,8 @@
 """client – routers – middlebox – routers – server, as network namespaces joined by virtual cables.
 
 Every router forwards for real, so TTLs fall and ICMP errors come from where they would. The addresses of both ends stand on their
-loopback devices (as anycast and server farms do it), so one machine can be many servers or many clients. The middlebox is a
-bump in the cable: two interfaces without addresses, so that nothing passes unless it passes it on.
+loopback devices (as anycast and server farms do it), so one machine can be many servers or many clients. A box is a bump in
+the cable: two interfaces without addresses, so that nothing passes unless it passes it on.
 """
 
 from __future__ import annotations
@@ -13,64 +13,89 @@ from dataclasses import dataclass
 from tests.lab import namespace
 from tests.lab.namespace import ip
 
-NEAR, FAR = "near", "far"  # the middlebox's two sides: towards the client, towards the server
+NEAR, FAR = "near", "far"  # a box's two sides: towards the client, towards the server
+BOX, DEVICE = "box", "device"
 
 
 @dataclass(frozen=True)
 class Topology:
-    """What stands on the path. Routers before and behind the middlebox; the client's own offloads; the path's MTU."""
+    """What stands on the path."""
 
-    near_routers: int = 2
-    far_routers: int = 3
+    near_routers: int = 2  # before the middlebox
+    far_routers: int = 3  # behind it
+    device: bool = False  # a second box between the client's programs and its network card: a firewall, a desync tool...
     client_offloads: bool = False
-    congestion: str = "cubic"
+    kernel: tuple[tuple[str, str, object], ...] = ()  # (machine, parameter, value)
+    commands: tuple[tuple[str, str], ...] = ()  # (machine, line for `ip`), when everything stands
+
+    @property
+    def chain(self) -> list[str]:
+        near, far = range(self.near_routers), range(self.far_routers)
+        return ["client", *(f"near{i}" for i in near), *(f"far{i}" for i in far), "server"]
+
+    @property
+    def boxes(self) -> dict[int, str]:
+        """Which box stands in cable i, between chain[i] and chain[i + 1]."""
+        assert self.near_routers or not self.device, "two boxes in one cable"
+        return {**({0: DEVICE} if self.device else {}), self.near_routers: BOX}
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.chain, *self.boxes.values()]
+
+    @property
+    def client_vantage(self) -> tuple[str, str]:
+        """Machine and interface of the capture at the client: its network card."""
+        return (DEVICE, FAR) if self.device else ("client", "down0")
+
+    @property
+    def server_vantage(self) -> tuple[str, str]:
+        return "server", f"up{len(self.chain) - 2}"
 
     def build(self, clients: Iterable[str], servers: Iterable[str], initial_ttl: dict[str, int]) -> None:
         """Make all namespaces and wire them up. `initial_ttl` gives servers another initial TTL than Linux's 64."""
-        near = [f"near{i}" for i in range(self.near_routers)]
-        far = [f"far{i}" for i in range(self.far_routers)]
-        chain = ["client", *near, *far, "server"]
-        gap = len(near)  # the cable between chain[gap] and chain[gap + 1] runs through the box
-        ip(*(f"netns add {name}" for name in [*chain, "box"]))
+        chain, boxes = self.chain, self.boxes
+        ip(*(f"netns add {name}" for name in self.names))
         for i, (left, right) in enumerate(zip(chain, chain[1:], strict=False)):
-            if i == gap:
-                ip(f"link add down{i} netns {left} type veth peer name {NEAR} netns box")
-                ip(f"link add up{i} netns {right} type veth peer name {FAR} netns box")
+            if i in boxes:
+                ip(f"link add down{i} netns {left} type veth peer name {NEAR} netns {boxes[i]}")
+                ip(f"link add up{i} netns {right} type veth peer name {FAR} netns {boxes[i]}")
             else:
                 ip(f"link add down{i} netns {left} type veth peer name up{i} netns {right}")
         clients, servers = list(clients), list(servers)
         for i, name in enumerate(chain):
             ip(*_wiring(chain, i, clients, servers), inside=name)
-            if name == "server":
-                ip(*_initial_ttls(initial_ttl, len(chain) - 2), inside=name)
-        ip(f"link set {NEAR} up", f"link set {FAR} up", inside="box")
+        for v6 in (False, True):
+            ip(*_initial_ttls(initial_ttl, len(chain) - 2, v6), inside="server", v6=v6)
+        for box in boxes.values():
+            ip(f"link set {NEAR} up", f"link set {FAR} up", inside=box)
+        for machine, line in self.commands:
+            ip(line, inside=machine)
 
-    def settle(self, name: str, interfaces: Iterable[str]) -> None:
+    def settle(self, name: str) -> None:
         """Kernel settings of a namespace; called from within it."""
         router = name.startswith(("near", "far"))
-        namespace.sysctl(net__ipv4__ip_forward=int(router), net__ipv6__conf__all__forwarding=int(router))
-        namespace.sysctl(net__ipv4__conf__all__rp_filter=0, net__ipv4__tcp_congestion_control=self.congestion)
-        if name == "box":  # its own stack must not speak
-            namespace.sysctl(net__ipv6__conf__all__disable_ipv6=1)
-        for interface in interfaces:
+        namespace.sysctl("net/ipv4/ip_forward", int(router))
+        namespace.sysctl("net/ipv6/conf/all/forwarding", int(router))
+        namespace.sysctl("net/ipv4/conf/all/rp_filter", 0)
+        namespace.sysctl("net/ipv4/icmp_ratelimit", 0)
+        if name in (BOX, DEVICE):  # its own stack must not speak
+            namespace.sysctl("net/ipv6/conf/all/disable_ipv6", 1)
+        for machine, parameter, value in self.kernel:
+            if machine == name:
+                namespace.sysctl(parameter, value)
+        for interface in namespace.interfaces():
             namespace.offloads(interface, on=name == "client" and self.client_offloads)
-
-    @property
-    def names(self) -> list[str]:
-        near = [f"near{i}" for i in range(self.near_routers)]
-        return ["client", *near, "box", *(f"far{i}" for i in range(self.far_routers)), "server"]
-
-    @property
-    def server_interface(self) -> str:
-        return f"up{self.near_routers + self.far_routers}"
-
-
-CLIENT_INTERFACE = "down0"
 
 
 def _link(i: int) -> tuple[str, str, str, str]:
     """Addresses of cable i: left and right end, IPv4 and IPv6."""
     return f"100.64.{i}.1", f"100.64.{i}.2", f"2001:db8:{i + 1:x}::1", f"2001:db8:{i + 1:x}::2"
+
+
+def router_address(i: int) -> str:
+    """IPv4 address from which chain[i] answers towards the client."""
+    return _link(i - 1)[1]
 
 
 def _wiring(chain: list[str], i: int, clients: list[str], servers: list[str]) -> Iterable[str]:
@@ -86,7 +111,7 @@ def _wiring(chain: list[str], i: int, clients: list[str], servers: list[str]) ->
         for client in clients:
             yield f"route add {client} via {left6 if ':' in client else left4}"
         for k in range(i - 1):  # what the routers before it say (ICMP) needs a way back as well
-            yield f"route add {_link(k)[0]}/30 via {left4}".replace(".1/30", ".0/30")
+            yield f"route add 100.64.{k}.0/30 via {left4}"
     if i < len(chain) - 1:
         own4, right4, own6, right6 = _link(i)
         yield f"addr add {own4}/30 dev down{i}"
@@ -100,8 +125,9 @@ def _wiring(chain: list[str], i: int, clients: list[str], servers: list[str]) ->
         yield f"route add default via {_link(i - 1)[2]}"
 
 
-def _initial_ttls(initial_ttl: dict[str, int], i: int) -> Iterable[str]:
+def _initial_ttls(initial_ttl: dict[str, int], i: int, v6: bool) -> Iterable[str]:
     """Policy routes that give one server address its own initial TTL, whatever packet it sends."""
     for table, (address, ttl) in enumerate(initial_ttl.items(), start=100):
-        yield f"rule add from {address} table {table}"
-        yield f"route add default via {_link(i)[2 if ':' in address else 0]} hoplimit {ttl} table {table}"
+        if (":" in address) == v6:
+            yield f"rule add from {address} table {table}"
+            yield f"route add default via {_link(i)[2 if v6 else 0]} hoplimit {ttl} table {table}"

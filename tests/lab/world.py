@@ -20,6 +20,11 @@ class Site:
     behaviour: str = ""
     up: bool = True  # down: nothing answers there
     closed: tuple[int, ...] = ()  # ports that refuse
+    h3: bool = True  # whether QUIC is served
+    intercepted: tuple[str, ...] = ()  # names for which a machine in between answers with a certificate of its own
+    backlog: int = 128
+    relay: bool = False  # STUN, reflectors, media
+    cname: str | None = None  # the resolver says that the name is an alias of this
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,12 +38,14 @@ class Site:
 RESOLVER = "8.8.8.8"
 RESOLVER6 = "2001:4860:4860::8888"
 DOMESTIC_RESOLVER = "77.88.8.8"
+LOCAL_RESOLVER = "192.168.1.1"  # the home router, or a filter in the house
+RESOLVERS = (RESOLVER, RESOLVER6, DOMESTIC_RESOLVER, LOCAL_RESOLVER)
 
 _META, _TG = "2a03:2880:f2ff:c5:face:b00c:0:167", "2001:67c:4e8:f002::a"
 SITES: dict[str, Site] = {
     site.name: site
     for site in (
-        Site("web.whatsapp.com", "157.240.0.60", _META, also=("cdn.example.net", "www.whatsapp.com", "static.whatsapp.net")),
+        Site("web.whatsapp.com", "157.240.0.60", _META, cname="mmx-ds.cdn.whatsapp.net", also=("cdn.example.net", "www.whatsapp.com", "static.whatsapp.net")),
         Site("g.whatsapp.net", "157.240.0.61", also=("v.whatsapp.net", "e1.whatsapp.net")),
         Site("mmg.whatsapp.net", "157.240.205.60"),
         Site("edge-chat.messenger.com", "157.240.0.17"),
@@ -63,20 +70,23 @@ SITES: dict[str, Site] = {
         Site("api.oneme.ru", "155.212.192.10", also=("web.max.ru",)),
         Site("ya.ru", "77.88.55.242", also=("yandex.ru", "mail.yandex.ru")),
         Site("www.gosuslugi.ru", "213.59.253.7"),
-        Site("stun.l.google.com", "74.125.250.129"),
-        Site("relay1.whatsapp", "157.240.0.62"),
-        Site("relay2.whatsapp", "31.13.84.62"),
-        Site("reflector1.telegram", "91.108.13.34"),
-        Site("reflector2.telegram", "91.108.9.21"),
-        Site("turn.voip.signal.org", "35.190.0.1"),
+        Site("stun.l.google.com", "74.125.250.129", relay=True),
+        Site("relay1.whatsapp", "157.240.0.62", relay=True),
+        Site("relay2.whatsapp", "31.13.84.62", relay=True),
+        Site("reflector1.telegram", "91.108.13.34", relay=True),
+        Site("reflector2.telegram", "91.108.9.21", relay=True),
+        Site("reflector3.telegram", "149.154.166.113", relay=True),
+        Site("relay3.whatsapp", "179.60.195.62", relay=True),
+        Site("voice1.discord.media", "66.22.216.10", relay=True),
+        Site("voice2.discord.media", "66.22.217.10", relay=True),
+        Site("turn.voip.signal.org", "35.190.0.1", relay=True),
     )
 }
 
 
-def with_changes(**changes: dict[str, object]) -> dict[str, Site]:
-    """The world with some sites changed; keys are names with `_` for `.` and `__` for `-`."""
+def world(changes: dict[str, dict[str, object]]) -> dict[str, Site]:
+    """The sites with some of them changed, by name; a name that is not there yet is a new site."""
     sites = dict(SITES)
-    for key, change in changes.items():
-        name = key.replace("__", "-").replace("_", ".")
-        sites[name] = replace(sites[name], **change)
+    for name, change in changes.items():
+        sites[name] = replace(sites[name], **change) if name in sites else Site(name, **change)
     return sites

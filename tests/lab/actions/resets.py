@@ -6,6 +6,7 @@ whose TTL and IP-ID, how soon, towards whom. A box beside the path can do all of
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +27,9 @@ class Headers:
     ipid: int | str = 0
     window: int | str = 0
     df: bool = True
+    rise: int = 0  # TTL and window grow by this from one packet of a burst to the next
+    tsval_off: int | None = None  # carry timestamps, so far off the server's clock
+    bad_checksum: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,13 @@ class _Forger(Action):
         else:
             ipid = about.ipid if head.ipid == "trigger" else head.ipid
         window = about.window if head.window == "trigger" else head.window
-        body = tcp_segment(src, dst, flags, seq, ack if flags & ACK else 0, window, payload=payload)
+        options = b""
+        if head.tsval_off is not None and peer and peer.timestamps:
+            options = struct.pack("!BBBBII", 1, 1, 8, 10, (peer.timestamps[0] + head.tsval_off) % 2**32, peer.timestamps[1])
+        ttl, window = min(ttl + i * head.rise, 255), min(window + i * head.rise, 65535)
+        body = tcp_segment(src, dst, flags, seq, ack if flags & ACK else 0, window, options, payload)
+        if head.bad_checksum:
+            body = body[:16] + bytes([body[16] ^ 0x5A]) + body[17:]
         box.inject(flow, to_client, lambda ether: ip_frame(ether, src[0], dst[0], TCP, body, ttl, ipid, head.df), after)
 
 
@@ -92,6 +102,31 @@ class Reset(_Forger):
         for i, step in enumerate(self.steps):
             flags = flags_of(kinds[min(i, len(kinds) - 1)])
             self._send(box, flow, about, to_client, flags, seq + step, ack, self.payload, self.after + i * self.gap, i)
+
+
+@dataclass(frozen=True)
+class Later(Action):
+    """The action begins with the first packet so many seconds after the trigger."""
+
+    action: Action = Action()
+    seconds: float = 5.0
+
+    @property
+    def word(self) -> str:  # type: ignore[override]
+        return self.action.word
+
+    @property
+    def in_path(self) -> bool:  # type: ignore[override]
+        return self.action.in_path
+
+    def each(self, box, flow: Flow, packet: Packet) -> Fate:
+        memory = flow.memory(self, due=box.now + self.seconds, begun=False)
+        if memory.begun:
+            return self.action.each(box, flow, packet)
+        if box.now < memory.due or not packet.up:
+            return None
+        memory.begun = True
+        return self.action.start(box, flow, packet)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,13 @@
+"""All scenarios by name, in families."""
+
+from importlib import import_module
+
+from tests.lab.scenario import Scenario
+
+FAMILIES = ("rst",)
+
+SCENARIOS: dict[str, Scenario] = {}
+for family in FAMILIES:
+    for scenario in import_module(f"tests.lab.scenarios.{family}").ALL:
+        assert scenario.name not in SCENARIOS, scenario.name
+        SCENARIOS[scenario.name] = scenario
