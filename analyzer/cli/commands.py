@@ -20,6 +20,9 @@ COMMANDS = {  # command -> module with a function of that name, in the order of 
     "live": "live",
     "flows": "flows",
     "inspect": "inspect",
+    "rules": "catalogue",
+    "services": "catalogue",
+    "doctor": "doctor",
     "guide": "guide",
 }
 DEFAULT = "analyze"

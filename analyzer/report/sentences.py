@@ -6,7 +6,7 @@ Names that came from the wire pass through `quote`, so that each renderer makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from analyzer.report import causes, phrases
@@ -14,7 +14,7 @@ from analyzer.report.escape import visible
 from analyzer.report.moments import clock
 from analyzer.report.words import N_, Words
 from analyzer.result import ACCUSING, STATES, Control, Named, Network, Result, RuledOut, Verdict
-from analyzer.signature import ROLES, Finding
+from analyzer.signature import ROLES, Finding, Witness
 
 Quote = Callable[[str], str]
 
@@ -297,23 +297,29 @@ def moment(ts: int, start: int | None, words: Words, relative: bool = False) -> 
 
 
 def proof(named: Named, words: Words, most: int) -> list[str]:
-    """The frames that prove it, by what they show; frame numbers stand as Wireshark takes them."""
+    """The frames that prove it, by what they show, and how many there are in all."""
+    lines = witnesses(named.witnesses, words, most)
+    if named.frames_total > len(named.witnesses):
+        lines.append(words.plural("{n} packet in all", "{n} packets in all", named.frames_total))
+    return lines
+
+
+def witnesses(frames: Iterable[Witness], words: Words, most: int) -> list[str]:
+    """Frames by what they show; their numbers stand as Wireshark takes them."""
     by_role: dict[str, list[int]] = {}
-    for witness in named.witnesses:
+    for witness in frames:
         by_role.setdefault(witness.role, []).append(witness.frame)
     lines = []
     for code in ROLES:
-        if frames := by_role.get(code):
-            shown = words.listing([*map(str, frames[:most]), *(["…"] if len(frames) > most else [])])
+        if numbers := by_role.get(code):
+            shown = words.listing([*map(str, numbers[:most]), *(["…"] if len(numbers) > most else [])])
             lines.append(
                 words.plural(
                     "packet {frames}: {role}",
                     "packets {frames}: {role}",
-                    len(frames),
+                    len(numbers),
                     frames=shown,
                     role=words.say(phrases.WITNESSES[code]),
                 )
             )
-    if named.frames_total > len(named.witnesses):
-        lines.append(words.plural("{n} packet in all", "{n} packets in all", named.frames_total))
     return lines

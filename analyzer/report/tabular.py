@@ -1,4 +1,4 @@
-"""Any table as CSV or Parquet.
+"""Any table as CSV, JSON or Parquet.
 
 A spreadsheet runs a cell that begins like a formula, and the names in our cells are chosen by strangers: such a cell
 gets an apostrophe in front, as OWASP advises ("CSV Injection"), and what cannot be seen is written as an escape.
@@ -20,6 +20,34 @@ from analyzer.report.moments import iso
 from analyzer.tables import Column, Table
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four: their full-width forms
+
+
+def writes(path: Path) -> bool:
+    """Whether the file's suffix names a format that `write` knows."""
+    return path.suffix.lower() in (".csv", ".json", ".parquet")
+
+
+def write(table: Table, path: Path) -> None:
+    """Write a table in the format that the file's suffix names.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    if path.suffix.lower() == ".parquet":
+        write_parquet(table, path)
+        return
+    text = csv_text(table) if path.suffix.lower() == ".csv" else json_text(table)
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def json_text(table: Table) -> str:
+    """A JSON array of rows, each on a line of its own; null is null, times are ISO 8601 in UTC."""
+    cells = [[_json_value(column, value) for value in table.columns[column.name].tolist()] for column in table.schema]
+    names = [column.name for column in table.schema]
+    rows = (json.dumps(dict(zip(names, row, strict=True))) for row in zip(*cells, strict=True))
+    return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
 def csv_text(table: Table) -> str:
@@ -44,6 +72,12 @@ def _csv_value(column: Column, value: Any) -> Any:
     if column.unit == "time":
         return iso(value) or ""
     return cell(_text(value)) if column.dtype == "O" else value
+
+
+def _json_value(column: Column, value: Any) -> Any:
+    if _missing(column, value):
+        return None
+    return iso(value) if column.unit == "time" else value
 
 
 def write_parquet(table: Table, path: Path) -> None:
