@@ -211,7 +211,7 @@ def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> 
         and any(quic.looks_like_initial(piece.data) for piece in done.segments(i, True)[:_EARLY])
     ):
         return _read_quic(done, i, bool(down))
-    if stun.is_stun(up):
+    if any(stun.is_stun(piece.data) for piece in done.segments(i, True)[:_EARLY]):
         return Words("stun", answer="data" if down else None)
     return Words("other", answer="data" if down else None)
 
