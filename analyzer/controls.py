@@ -17,6 +17,7 @@ from analyzer.tables import Cut, End, Stage, Table
 
 SECOND = 1_000_000_000
 ATTEMPT = 10 * SECOND  # retries within this are one attempt: clients retry at once, by habit
+AT_ONCE = SECOND  # a client repeats sooner than this by habit, and opens several connections in parallel
 GAVE_UP = 5 * SECOND  # a client that waited this long for an answer did not abort for its own reasons
 QUIC_GAVE_UP = 1 * SECOND  # browsers fall back to TCP after that
 SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within this
@@ -85,32 +86,68 @@ def _says(words: np.ndarray, text: Callable[[int], str | None], start: str) -> n
     return np.array([(text(n) or "").startswith(start) for n in numbers.tolist()], bool)[where.reshape(-1)]
 
 
+def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
+    """Which attempt each flow belongs to (int64, by flow; -1 where its fate is unknown): retries share a number.
+
+    A retry has the same client, target, address, port and protocol within ten seconds. It is an attempt of its own when
+    something else of the same client, begun in between, went well: whatever failed before had passed. After a failure,
+    what is not even greeted by a SYN/ACK within three minutes can be residual blocking of the same three-tuple, and is a
+    retry too: it would count one trigger twice.
+    """
+    numbers = np.full(len(attempts), -1, np.int64)
+    rows = np.flatnonzero(fate != Fate.UNKNOWN)
+    if not len(rows):
+        return numbers
+    a = attempts
+    rows = rows[
+        np.lexsort((a.start[rows], a.proto[rows], a.port[rows], a.server[rows], a.target[rows], a.client[rows]))
+    ]
+    same = np.zeros(len(rows), bool)
+    same[1:] = True
+    for name in ("client", "target", "server", "port", "proto"):
+        same[1:] &= a.columns[name][rows[1:]] == a.columns[name][rows[:-1]]
+    start, failed = a.start[rows], fate[rows] >= Fate.FAILED
+    gap = np.diff(start, prepend=start[0])
+    recovered = np.concatenate(([False], _fine_between(a, fate, rows[:-1], rows[1:]))) & (gap >= AT_ONCE)
+    ungreeted = (a.stage[rows] == Stage.SYN) & failed
+    after_failure = np.concatenate(([False], failed[:-1] & ~ungreeted[:-1]))
+    residual = ungreeted & after_failure & (gap < RESIDUAL)
+    numbers[rows] = np.cumsum(~(same & (((gap < ATTEMPT) & ~recovered) | residual))) - 1
+    return numbers
+
+
+def _fine_between(a: Table, fate: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Whether a fine flow of the same client began between the begins of two flows."""
+    client, start = a.client.astype(np.int64), a.start
+    fine = np.flatnonzero(fate == Fate.FINE)
+    fine = fine[np.lexsort((start[fine], client[fine]))]
+    low, high = (_rank(client[fine], start[fine], client[some], start[some]) for some in (before, after))
+    return high - low > (fate[before] == Fate.FINE)  # the earlier flow itself does not count
+
+
+def _rank(clients: np.ndarray, starts: np.ndarray, client: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """How many of the pairs (sorted by client, start) lie below each (client, start)."""
+    order = np.lexsort((np.concatenate((np.ones(len(clients)), np.zeros(len(client)))),
+                        np.concatenate((starts, start)), np.concatenate((clients, client))))  # fmt: skip
+    below = np.cumsum(order < len(clients))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = below
+    return rank[len(clients) :]
+
+
 def counted(attempts: Table, fate: np.ndarray) -> tuple[Table, np.ndarray]:
     """Attempts with their retries merged, and their fates: what tests of significance may count.
 
-    One row per (client, target, address, port, protocol) and ten seconds. A merged attempt is fine if any of it was.
-    After a failure, what is not even greeted by a SYN/ACK within three minutes can be residual blocking of the same
-    three-tuple, and is merged too: it would count one trigger twice.
+    A merged attempt is fine if any of it was; its row is that of its first flow.
     """
-    keep = fate != Fate.UNKNOWN
-    a, fate = attempts[keep], fate[keep]
-    if not len(a):
-        return a, fate
-    order = np.lexsort((a.start, a.proto, a.port, a.server, a.target, a.client))
-    a, fate = a[order], fate[order]
-    same = np.ones(len(a), bool)
-    for name in ("client", "target", "server", "port", "proto"):
-        same[1:] &= a.columns[name][1:] == a.columns[name][:-1]
-    same[0] = False
-    near = np.zeros(len(a), bool)
-    near[1:] = a.start[1:] - a.start[:-1] < ATTEMPT
-    ungreeted = (a.stage == Stage.SYN) & (fate >= Fate.FAILED)
-    after_failure = (fate[:-1] >= Fate.FAILED) & ~ungreeted[:-1] & (a.start[1:] - a.start[:-1] < RESIDUAL)
-    residual = np.concatenate(([False], ungreeted[1:] & after_failure))
-    group = np.cumsum(~(same & (near | residual))) - 1
-    heads = np.flatnonzero(np.concatenate(([True], np.diff(group) > 0)))
-    fine = np.bincount(group, fate == Fate.FINE) > 0
-    return a[heads], np.where(fine, Fate.FINE, fate[heads]).astype(np.int8)
+    numbers = attempt_numbers(attempts, fate)
+    rows = np.flatnonzero(numbers >= 0)
+    if not len(rows):
+        return attempts[rows], fate[rows]
+    rows = rows[np.lexsort((attempts.start[rows], numbers[rows]))]
+    heads = rows[np.flatnonzero(np.concatenate(([True], np.diff(numbers[rows]) > 0)))]
+    fine = np.bincount(numbers[rows], fate[rows] == Fate.FINE) > 0
+    return attempts[heads], np.where(fine, Fate.FINE, fate[heads]).astype(np.int8)
 
 
 class Fared(NamedTuple):

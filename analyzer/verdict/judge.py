@@ -12,16 +12,15 @@ from dataclasses import replace
 import numpy as np
 
 from analyzer import limits
-from analyzer.controls import Fate, controls_of, counted, fates
+from analyzer.controls import ATTEMPT, Fate, attempt_numbers, controls_of, counted, fates
 from analyzer.result import ACCUSING, STATES, Control, Coverage, FlowKey, Named, Network, Verdict
 from analyzer.signature import Finding, Knowledge, Rule, Seen, Witness
-from analyzer.tables import Cut, Table, Vantage
+from analyzer.tables import Cut, Vantage
 from analyzer.verdict.cases import Case, cases_of
 from analyzer.verdict.doubts import doubts_of, limits_of, next_step
 from analyzer.verdict.network import network_finding
 from analyzer.verdict.states import Setting, state_of
 
-SEPARATE = 10_000_000_000  # ns between attempts that count as two (retries follow at once, by habit)
 SHARED = "throttle.shared_by_all"
 MOSTLY_FINE = 0.8  # share of fine attempts from which on a target works, and what failed is noise
 _COPIED = ("rate_kbps", "bucket_bytes", "freeze_bytes", "injector", "hops")
@@ -68,6 +67,7 @@ class _Bench:
         self.seen, self.coverage, self.known = seen, coverage, known
         self.attempts = seen.attempts
         self.fate = fates(self.attempts, seen.text)
+        self.numbers = attempt_numbers(self.attempts, self.fate)
         self.merged, self.merged_fate = counted(self.attempts, self.fate)
         self._targets = np.unique(self.attempts.target)
         self._rows = _by_value(self.attempts.target)
@@ -131,8 +131,7 @@ class _Bench:
             state, named = "insufficient", ()
         affected = self._where(flow for method in named for flow in (key.flow for key in method.flows))
         if len(affected):
-            extra = _apart(self.attempts[affected])
-            failed = max(failed, extra)
+            failed = max(failed, self._separate(affected))
             tried = max(tried, failed)
         rows = mine if len(mine) else affected
         about = self.attempts[rows]
@@ -198,10 +197,18 @@ class _Bench:
         return worst, tuple(method for _, method in sorted(named, key=lambda pair: pair[0]))
 
     def _setting(self, case: Case, controls: Sequence[Control], label: Known) -> Setting:
-        where = self.attempts[self._where(case.flows)]
-        servers = {self.seen.text(server) or "" for server in where.server.tolist()}
+        where = self._where(case.flows)
+        servers = {self.seen.text(server) or "" for server in self.attempts.server[where].tolist()}
         home = any(self.known.owns_address(label[0], server) for server in servers)
-        return Setting(controls, _apart(where), home, bool(case.flows & self.shared))
+        return Setting(controls, self._separate(where), home, bool(case.flows & self.shared))
+
+    def _separate(self, where: np.ndarray) -> int:
+        """How many attempts these rows are; those of unknown fate count when another client, address or ten seconds apart."""
+        numbers = self.numbers[where]
+        a = self.attempts[where[numbers < 0]].sort("client", "server", "port", "start")
+        same = (np.diff(a.client) == 0) & (np.diff(a.server) == 0) & (np.diff(a.port) == 0)
+        undecided = (len(a) > 0) + int((~same | (np.diff(a.start) >= ATTEMPT)).sum())
+        return len(np.unique(numbers[numbers >= 0])) + undecided
 
     def _name(self, case: Case) -> Named:
         witnesses: dict[Witness, None] = {}
@@ -260,15 +267,6 @@ def _by_value(column: np.ndarray) -> dict[int, np.ndarray]:
 
 def _slow(findings: Sequence[Finding]) -> bool:
     return any(f.rule.id.startswith("throttle.") and f.rule.leans == "interference" for f in findings)
-
-
-def _apart(attempts: Table) -> int:
-    """How many of these are attempts of their own: another client or address, or ten seconds apart."""
-    if not len(attempts):
-        return 0
-    a = attempts.sort("client", "server", "port", "start")
-    same = (np.diff(a.client) == 0) & (np.diff(a.server) == 0) & (np.diff(a.port) == 0)
-    return 1 + int((~same | (np.diff(a.start) >= SEPARATE)).sum())
 
 
 def _mark_controls(verdicts: Sequence[Verdict]) -> list[Verdict]:
