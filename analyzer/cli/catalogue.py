@@ -12,6 +12,7 @@ from analyzer.cli import asked, options
 from analyzer.cli.outlet import console
 from analyzer.errors import UsageError
 from analyzer.report import Words, columns
+from analyzer.report.redact import TOOLS
 from analyzer.signature import Rule
 from signatures.knowledge.services import Service, Services
 
@@ -35,14 +36,15 @@ def rules(rule: RuleId = None, lang: options.Lang = "en") -> None:
         raise UsageError(f"there is no rule {rule!r}; `interference rules` lists them all")
 
 
-def services(service: ServiceId = None) -> None:
-    """The services that are known by name, address or bytes. With an ID, all about that one."""
+def services(service: ServiceId = None, circumvention: options.Circumvention = False) -> None:
+    """The services that are known by name, address or bytes. With an ID, all about that one, with its sources."""
     known = {found.id: found for found in Services.load().all_services()}
     if service is None:
         rows = [(s.id, s.kind, s.name, " ".join(s.names)) for s in known.values()]
         _print_table(("ID", "KIND", "NAME", "ROLES"), rows)
     elif service in known:
-        columns.show_pairs(_about_service(known[service]), console())
+        about = _about_service(known[service])
+        columns.show_pairs(about if circumvention else _discreet(about), console())
     else:
         raise UsageError(f"there is no service {service!r}; `interference services` lists them all")
 
@@ -75,6 +77,16 @@ def _about_service(service: Service) -> Iterator[tuple[str, list[str]]]:
     yield "notes", list(facts.get("notes", ()))
     yield "sources", [f"{row['where']} ({row.get('date') or row.get('read')})" for row in facts.get("sources", ())]
     yield "date", [facts["date"]]
+
+
+def _discreet(rows: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
+    """Without the lines that name a circumvention tool: lists made for such tools are among the sources."""
+    left_out = 0
+    for label, lines in rows:
+        kept = [line for line in lines if not TOOLS.search(line.lower())]
+        left_out += len(lines) - len(kept)
+        yield label, kept
+    yield "left out", [f"{left_out} of these lines (--show-circumvention)"] if left_out else []
 
 
 def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
