@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.decode import Frames, Packets, address_text
 from analyzer.flows.seen import SeenStore
 from analyzer.limits import MAX_NAMES
-from analyzer.wire import NEVER, dns
+from analyzer.wire import dns
 
 _UDP, _PORT = 17, 53
 # Stub resolvers repeat a question after 1 to 10 s and give up within 30 (glibc, Windows, Android); later, the same id
@@ -34,7 +34,7 @@ class DnsWatch:
         for i in np.flatnonzero(udp & dns_port).tolist():
             at, size = int(packets.at[i]), int(packets.captured[i])
             message = dns.parse_message(frames.data[at : at + size].tobytes())
-            if message is NEVER or not message.questions:
+            if not isinstance(message, dns.Message) or not message.questions:
                 continue
             source = address_text(packets.address[8 * i : 8 * i + 4].tolist())
             target = address_text(packets.address[8 * i + 4 : 8 * i + 8].tolist())
@@ -83,15 +83,15 @@ class DnsWatch:
         known = number >= 0 and asked.get(number, "times") > 0
         if number >= 0:
             asked.put(number, "answers", asked.get(number, "answers") + 1)
-        aliases = sum(answer.type == dns.CNAME for answer in message.answers)
+        alias = next((str(a.value) for a in reversed(message.answers) if a.type == dns.CNAME), None)
         broken = (message.malformed and not message.flags & _TRUNCATED) or message.trailing > 0
         about = (
-            ttl, len(message.answers), aliases, message.flags, message.opt, intern(message.zone), next(iter(message.ede), -1),
+            ttl, len(message.answers), intern(alias), message.flags, message.opt, intern(message.zone), next(iter(message.ede), -1),
             question.sent == sent or not known, broken,
             asked.get(number, "last") if known else -1, asked.get(number, "last_frame") if known else -1,
         )  # fmt: skip
         addresses = list(dict.fromkeys(message.addresses))
-        for address in addresses or [None]:
+        for address in addresses or (None,):
             self.seen.answered.add((frame, ts, number, *whose, message.rcode, message.id, intern(address), *about))
         for address in addresses:
             if len(self._by_address) < MAX_NAMES:

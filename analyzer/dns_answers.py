@@ -1,0 +1,142 @@
+"""DNS answers by message, and what resolvers are used to: shared by the signatures that ask who made an answer.
+
+A name is tampered with, or it is not, compared with what the same resolver says about other names in the same capture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from analyzer.exact import fisher
+from analyzer.joins import flow_of
+from analyzer.signature import Knowledge, Seen
+from analyzer.tables import Table
+
+A, AAAA = 1, 28
+AA, TC, RA = 0x0400, 0x0200, 0x0080  # header flags (RFC 1035 §4.1.1)
+SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
+ATTEMPT = 10_000_000_000  # ns: questions for one name within this are one attempt, whatever types they ask for
+_PORT, _UDP = 53, 17
+# RFC 6761, 6762, 7686, 8375, 9476, and what home routers and offices use instead: not in the public DNS
+_NOT_PUBLIC = frozenset(
+    ("arpa", "local", "localhost", "localdomain", "lan", "home", "internal", "intranet", "corp", "private", "test",
+     "invalid", "example", "onion", "alt")
+)  # fmt: skip
+
+
+def is_public(name: str) -> bool:
+    """Whether a name can be in the public DNS at all."""
+    labels = name.lower().rstrip(".").split(".")
+    return len(labels) > 1 and labels[-1] not in _NOT_PUBLIC and not labels[-1].isdigit()
+
+
+def domain(name: str) -> str:
+    """The registered domain, roughly: two labels, three under such as co.uk. Good enough to call names related."""
+    labels = name.lower().rstrip(".").split(".")
+    keep = 3 if len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3 else 2
+    return ".".join(labels[-keep:])
+
+
+def known_domain(name: str, known: Knowledge) -> tuple[str, str] | None:
+    """(service, shortest suffix) under which a name is known to belong to a service; None for other names."""
+    label = known.label_name(name)
+    if label is None:
+        return None
+    labels = name.lower().rstrip(".").split(".")
+    for start in range(len(labels) - 1, -1, -1):
+        suffix = ".".join(labels[start:])
+        shorter = known.label_name(suffix)
+        if shorter is not None and shorter.service == label.service:
+            return label.service, suffix
+    return None
+
+
+class Answers:
+    """tables.NAMES with one row a message.
+
+    Attributes
+    ----------
+    messages : Table
+        tables.NAMES, the first row of each message; `address` is its first address.
+    questions : Table
+        tables.QUESTIONS; `messages.question` points into it.
+    """
+
+    def __init__(self, seen: Seen):
+        names = seen.names
+        self._rows = names
+        _, first = np.unique(names.frame, return_index=True)
+        self._start = np.append(first, len(names))
+        self.messages: Table = names[first]
+        self.questions: Table = seen.questions
+        self.seen = seen
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def flows(self, picked: Iterable[int]) -> tuple[int, ...]:
+        """Flow numbers of some messages."""
+        return flows_of(self.seen, self.messages[np.array(sorted(picked), np.int64)])
+
+    def addresses(self, i: int) -> list[int]:
+        """Interned addresses of message i."""
+        found = self._rows.address[self._start[i] : self._start[i + 1]].tolist()
+        return [address for address in found if address >= 0]
+
+    def message_of(self, rows: np.ndarray) -> np.ndarray:
+        """Message of each row of tables.NAMES."""
+        return np.searchsorted(self._start, rows, side="right") - 1
+
+    @property
+    def rows(self) -> Table:
+        """tables.NAMES itself: one row per address."""
+        return self._rows
+
+    @property
+    def delay(self) -> np.ndarray:
+        """ns from the question to each answer, where it was asked once; -1 elsewhere."""
+        m = self.messages
+        times = np.where(m.question >= 0, self.questions.times[np.maximum(m.question, 0)], 0) if len(m) else m.question
+        return np.where((m.asked >= 0) & (times == 1), m.ts - m.asked, -1)
+
+    @property
+    def denies(self) -> np.ndarray:
+        """Messages that deny an IPv4 address: no such name, refused, failed, or an empty answer from a resolver."""
+        m = self.messages
+        empty = (m.rcode == 0) & (m.answers == 0) & (m.qtype == A) & (m.flags & (RA | TC) == RA)
+        return empty | np.isin(m.rcode, (SERVFAIL, NXDOMAIN, REFUSED))
+
+    def effect(self, tampered: np.ndarray, name: int) -> tuple[float, int, int, int]:
+        """How special a name is at the resolvers where it was tampered with: (p, tampered, tried, others fine).
+
+        Fisher's exact test over attempts: those for this name, and those for names of other domains that were asked of
+        the same resolvers and answered with addresses. p is 1 where there is nothing to compare with.
+        """
+        m = self.messages
+        mine = m.name == name
+        asked_of = np.unique(m.resolver[tampered & mine])
+        here = np.isin(m.resolver, asked_of)
+        own = domain(self.seen.text(name) or "")
+        bad, tried = attempts(m[tampered & mine & here]), attempts(m[mine & here])
+        fine = here & ~mine & ~tampered & (m.address >= 0)
+        related = {n for n in np.unique(m.name[fine]).tolist() if domain(self.seen.text(n) or "") == own}
+        others = attempts(m[fine & ~np.isin(m.name, list(related))])
+        return (fisher(bad, tried, 0, others) if others else 1.0), bad, tried, others
+
+
+def flows_of(seen: Seen, rows: Table) -> tuple[int, ...]:
+    """Flow numbers of rows of tables.NAMES or tables.QUESTIONS."""
+    ones = np.ones(len(rows), np.int64)
+    found = flow_of(seen.attempts, rows.client, rows.client_port, rows.resolver, _PORT * ones, _UDP * ones, rows.ts)
+    return tuple(sorted({flow for flow in found.tolist() if flow >= 0}))
+
+
+def attempts(rows: Table) -> int:
+    """Attempts among questions or answers: one per client and name within ten seconds."""
+    if not len(rows):
+        return 0
+    t = rows.sort("client", "name", "ts")
+    fresh = (np.diff(t.client) != 0) | (np.diff(t.name) != 0) | (np.diff(t.ts) >= ATTEMPT)
+    return 1 + int(fresh.sum())
