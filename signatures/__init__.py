@@ -10,7 +10,15 @@ from pathlib import Path
 
 from analyzer.signature import Loaded
 
-MODULES = ("rst_injection", "sni_filtering", "http_blocking", "throttling", "volume_freeze", "dns_tampering")  # in reading order
+MODULES = (
+    "rst_injection",
+    "sni_filtering",
+    "http_blocking",
+    "throttling",
+    "volume_freeze",
+    "dns_tampering",
+    "call_blocking",
+)  # in reading order
 
 
 @cache
