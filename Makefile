@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench lock packages-demo packages-test
+.PHONY: demo test lint bench lab lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
@@ -20,6 +20,9 @@ lint: packages-test .venv/ready ## style and types
 
 bench: packages-demo .venv/ready ## packets per second and memory, beside tshark
 	@$(RUN) tests.bench
+
+lab: packages-test .venv/ready ## emulated networks that interfere for real, into build/lab (as root)
+	@$(RUN) tests.lab.run -o build/lab
 
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
