@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.signature import Knowledge, Seen
-from analyzer.tables import Cut, End, Stage, Table
+from analyzer.tables import Cut, End, Stage, Table, Vantage
 
 SECOND = 1_000_000_000
 ATTEMPT = 10 * SECOND  # retries within this are one attempt: clients retry at once, by habit
@@ -53,6 +53,10 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     unheard = (a.unacked_up > 0) & (a.resent_up >= RESENT)
     early = (a.stage == Stage.ASKED) | (a.stage == Stage.ANSWERED)
     open_stage = a.stage == Stage.OPEN
+    # At a server: the client's machine knows its own young connection no more, or never hears what it is answered.
+    at_server = tcp & (a.vantage == Vantage.SERVER)
+    gone = at_server & early & (ended == End.RST_UP) & a.rst_bare
+    mute = at_server & (a.stage == Stage.ANSWERED) & (a.unacked_down > 0) & (a.resent_down > RESENT)
     reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0)
     fate = np.select(
         [
@@ -62,6 +66,8 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
             tcp & (a.stage == Stage.SYN) & (ended == End.SILENCE) & (a.syns > RESENT),
             tcp & alert & (a.stage <= Stage.ANSWERED),
             tcp & (early | open_stage) & (ended == End.RST_DOWN) & reset_first & (a.new_up > 0),
+            gone & reset_first,
+            mute & (a.rst_at < 0),
             tcp & (a.stage == Stage.ASKED) & (unheard | waited),
             tcp & (a.stage == Stage.ASKED) & (a.fin_down >= 0) & ((a.fin_up < 0) | (a.fin_down < a.fin_up)),
             tcp & (a.stage >= Stage.ANSWERED) & (ended == End.SILENCE) & unheard,
@@ -72,8 +78,8 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
             udp & (a.packets_up >= DATAGRAMS) & (a.end - a.start >= QUIC_GAVE_UP),
         ],
         [
-            Fate.UNKNOWN, Fate.REFUSED, Fate.ICMP, Fate.SYN_SILENT, Fate.ALERT, Fate.RESET, Fate.SILENT, Fate.CLOSED,
-            Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP, Fate.SILENT,
+            Fate.UNKNOWN, Fate.REFUSED, Fate.ICMP, Fate.SYN_SILENT, Fate.ALERT, Fate.RESET, Fate.RESET, Fate.SILENT,
+            Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP, Fate.SILENT,
         ],
         Fate.UNKNOWN,
     )  # fmt: skip
@@ -215,3 +221,16 @@ def _near(a: Table, mine: np.ndarray) -> np.ndarray:
     before = a.start - times[np.maximum(at - 1, 0)]
     after = times[np.minimum(at, len(times) - 1)] - a.start
     return (np.abs(before) <= SAME_MINUTES) | (np.abs(after) <= SAME_MINUTES)
+
+
+def groups_of(a: Table, mask: np.ndarray, *names: str) -> list[np.ndarray]:
+    """Row numbers of the masked rows, grouped by columns, in the order of their first rows."""
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return []
+    keys = np.stack([a.columns[name][rows].astype(np.int64) for name in names], axis=1)
+    _, where = np.unique(keys, axis=0, return_inverse=True)
+    where = where.reshape(-1)
+    order = np.lexsort((a.start[rows], where))
+    groups = np.split(rows[order], np.flatnonzero(np.diff(where[order])) + 1)
+    return sorted(groups, key=lambda group: int(a.start[group[0]]))

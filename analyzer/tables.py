@@ -181,6 +181,7 @@ FLOWS = (
     Column("fin_up", "i8", "time", "time of the client's first FIN", -1),
     Column("fin_down", "i8", "time", "time of the server's first FIN", -1),
     Column("rst_at", "i8", "time", "time of the first reset of either side", -1),
+    Column("rst_bare", "?", "", "that reset has no ACK flag: its sender knows no such connection (any more)"),
     Column("first_up_data", "i8", "time", "time of the client's first payload", -1),
     Column("first_down_data", "i8", "time", "time of the server's first payload", -1),
     Column("last_up", "i8", "time", "time of the client's last packet", -1),
@@ -225,7 +226,7 @@ ATTEMPTS = (
         in {
             "start", "end", "last_frame", "asked_frame", "stage", "ended_by", "bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down",
             "resent_up", "resent_down", "lost_up", "lost_down", "unacked_up", "unacked_down", "syns", "synacks", "rsts_up", "rsts_down",
-            "fin_up", "fin_down", "rst_at", "first_up_data", "first_down_data", "last_up", "last_down",
+            "fin_up", "fin_down", "rst_at", "rst_bare", "first_up_data", "first_down_data", "last_up", "last_down",
             "last_new_up", "last_new_down", "alone_up", "alone_down", "unfinished_down", "zero_windows",
             "syn_rtt", "data_rtt", "vantage", "cut", "final", "quic",
         }
@@ -300,7 +301,7 @@ NAMES = (
     Column("flags", "i4", "", "DNS header flags"),
     Column("edns", "?", "", "carries an OPT record"),
     Column("zone", "i4", "", "interned owner of the SOA in the authority section", -1),
-    Column("ede", "i4", "", "first extended error (RFC 8914)", -1),
+    Column("ede", "i4", "", "extended error (RFC 8914): the one that tells of a policy (15, 16, 17), else the first", -1),
     Column(
         "as_asked", "?", "", "repeats the name in the case in which it was asked (true where the question is not there)"
     ),

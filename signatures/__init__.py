@@ -13,6 +13,8 @@ from analyzer.signature import Loaded
 MODULES = (
     "rst_injection",
     "sni_filtering",
+    "name_effect",
+    "residual_blocking",
     "http_blocking",
     "throttling",
     "volume_freeze",

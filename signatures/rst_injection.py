@@ -158,6 +158,12 @@ KNOWN_INJECTOR = Rule(
     "signatures/data/injectors, each with its own source",
     action="rst",
 )  # fmt: skip
+CLIENT_GONE = _forged(
+    "client_gone", "supporting", "header",
+    "Seen from the server, the client's machine denies a connection that it had just opened and never closed.",
+    "Clients that crash, and closes that were lost on the way.",
+    "Linux tcp_v4_send_reset: no ACK flag where no socket is left, ACK where a program aborts",
+)  # fmt: skip
 AFTER_CLOSE = Rule(
     "rst.after_close", "genuine", "supporting", "none",
     "The reset came after a side had closed or reset the connection: an ordinary farewell.",
@@ -174,7 +180,7 @@ REFUSED = Rule(
 RULES = (
     SERVER_TALKS_ON, CLIENT_TALKS_ON, LATE_ANSWER, CHALLENGED, FASTER, SOONER_THAN_PATH, BEFORE_SYNACK, BEHIND_DATA,
     LADDER, TTLS_DISAGREE, BEYOND_SENT, UNSENT_ACKED, UNLIKE_KINDS, BURST_OF, BARE_WITH_WINDOW, TTL_DIFFERS, HEADER_COPIED,
-    KNOWN_INJECTOR, AFTER_CLOSE, REFUSED,
+    CLIENT_GONE, KNOWN_INJECTOR, AFTER_CLOSE, REFUSED,
 )  # fmt: skip
 _RACES_PROVE = Method("rst", position="on_path")  # both the injected and the genuine packet arrived
 
@@ -202,6 +208,8 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
         elif reset.up and flow.vantage in (Vantage.CLIENT, Vantage.UNKNOWN):
             continue  # what leaves the capturing machine is its own doing
         elif flow.synacks:
+            if _denies(reset):
+                findings.append(_found(CLIENT_GONE, reset, {"after_ms": _ms(reset.ts - reset.asked)}))
             findings += _races(_Talk(flow, done.rows(i), reset.up), reset)
         elif not reset.up and reset.tcp_flags & TCP_ACK and flow.syns:
             findings.append(_found(REFUSED, reset, {"rst_after_syn_ms": _ms(reset.idle)}))
@@ -209,6 +217,11 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     for i in np.flatnonzero(far & (flows.cut & Cut.GAP != 0) & (flows.synacks > 0)).tolist():
         findings += _unsent(flows.row(i), _Talk(flows.row(i), done.rows(i), True))
     return findings
+
+
+def _denies(reset: SimpleNamespace) -> bool:
+    """A machine answers for a socket that it no longer has; each late segment earns it one such reset more."""
+    return bool(reset.up and not reset.tcp_flags & TCP_ACK and reset.asked >= 0 and reset.heard)
 
 
 class _Talk:
@@ -303,7 +316,7 @@ def _habits(talk: _Talk, reset: SimpleNamespace, resets: list, before: list, pee
         found.append(_found(UNLIKE_KINDS, reset, {"resets": len(near)}, None, None, near[:8]))
     quick = [r for r in unspoken if r.ts - reset.ts <= BURST_WITHIN]
     doubled = any(p.dup_of >= 0 and not p.tcp_flags & TCP_RST for p in talk.packets)
-    if len(quick) >= BURST and not doubled:
+    if len(quick) >= BURST and not doubled and not _denies(reset):
         found.append(_found(BURST_OF, reset, {"resets": len(quick)}, None, None, quick[:8]))
     if not reset.tcp_flags & TCP_ACK and reset.win:
         found.append(_found(BARE_WITH_WINDOW, reset, {"window": reset.win}))

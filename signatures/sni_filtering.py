@@ -21,8 +21,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from analyzer.controls import Fate, counted, fates
-from analyzer.exact import holm, stratified_fisher
+from analyzer.controls import Fate, counted, fates, groups_of
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import TCP_ACK, TCP_RST, TCP_SYN, Cut, Kind, Table, Vantage
@@ -35,9 +34,6 @@ UNHEARD_FOR = 2 * SECOND  # three resends take 0.3 + 0.6 + 1.2 s at the least RT
 DEAD_FOR = 10 * SECOND  # a server application that answers later than this has been given up by every client
 AGAIN = 2  # attempts: what befell the first befell the second, with a live SYN/ACK in between
 CONTROLS_WITHIN = 60 * SECOND  # of the failures, for "others were fine meanwhile"
-NAMED = 3  # failing attempts before a name effect is tested; three against three is the least that reaches 5 %
-SURE, FEW = 0.01, 0.05  # one-sided, after Holm over the names tested
-K1_WITHIN = 300 * SECOND
 TWO_SEGMENTS = 1300  # bytes: a hello that fits no single segment on any common path
 
 
@@ -78,34 +74,6 @@ DROPPED_AGAIN = _rule(
     "A dead machine behind a proxy that greets in its name.",
     "The kernel acknowledges, not the application; 0 of 1,500 benign flows |",
 )  # fmt: skip
-NAME_EFFECT = _rule(
-    "name_effect", "strong",
-    "This name fails and other names at the same address do not; chance does that in less than one case in a hundred.",
-    "A server that does not serve this name.",
-    "Fisher's exact test over attempts, by address, Holm over names",
-    family="control", action=None,
-)  # fmt: skip
-NAME_EFFECT_FEW = _rule(
-    "name_effect_few", "supporting",
-    "This name fails and other names at the same address do not; with so few attempts chance does that once in twenty.",
-    "A server that does not serve this name.",
-    "Fisher's exact test over attempts, by address, Holm over names",
-    family="control", action=None,
-)  # fmt: skip
-ELSEWHERE = _rule(
-    "name_elsewhere", "supporting",
-    "The same name fails at several unrelated addresses.",
-    "One operator's fault at all of them.",
-    "Controls of name-based filtering",
-    family="control", action=None,
-)  # fmt: skip
-LARGE_FAILS = _rule(
-    "large_hello_fails", "supporting",
-    "At this server every hello of two segments fails and every smaller one passes: a known fault of servers.",
-    "Filters that act on the size.",
-    "tldr.fail",
-    family="control", leans="genuine",
-)  # fmt: skip
 TWO_HELLOS = _rule(
     "conflicting_hello", "weak",
     "Two different contents were sent for the same bytes of the hello: a local packet tool is at work.",
@@ -114,10 +82,7 @@ TWO_HELLOS = _rule(
     family="content", leans="limit",
 )  # fmt: skip
 
-RULES = (
-    UNANSWERED, TAIL, DEAD, ACKS_UNHEARD, DROPPED_AGAIN, NAME_EFFECT, NAME_EFFECT_FEW, ELSEWHERE, LARGE_FAILS,
-    TWO_HELLOS,
-)  # fmt: skip
+RULES = (UNANSWERED, TAIL, DEAD, ACKS_UNHEARD, DROPPED_AGAIN, TWO_HELLOS)
 
 
 def _silenced(flows: Table) -> np.ndarray:
@@ -201,27 +166,23 @@ def _two_contents(done: Finished, i: int) -> bool:
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
-    """What befell a name again and again, and what befell others meanwhile."""
+    """Small hellos that one host drops again and again, while others are fine."""
     attempts = seen.attempts
     attempts = attempts[(attempts.proto == 6) & (attempts.vantage != Vantage.SERVER)]
     if not len(attempts):
         return []
     fate = fates(attempts, seen.text)
-    merged, merged_fate = counted(attempts, fate)
-    return [
-        *_dropped_again(merged, merged_fate, seen),
-        *_names(merged, merged_fate, seen),
-        *_large_hellos(merged, merged_fate, seen),
-    ]
+    return _dropped_again(attempts, fate, seen)
 
 
-def _dropped_again(a: Table, fate: np.ndarray, seen: Seen) -> list[Finding]:
+def _dropped_again(flows: Table, flow_fate: np.ndarray, seen: Seen) -> list[Finding]:
+    a, fate = counted(flows, flow_fate)
     dropped = (fate == Fate.SILENT) & (a.synacks > 0) & (a.new_down == 0)
     dropped &= (a.unacked_up > 0) & (a.resent_up >= RESENT)
     dropped &= a.new_up < TWO_SEGMENTS  # larger ones fail at broken servers and path MTU holes
     fine = a[fate == Fate.FINE]
     found = []
-    for group in _groups(a, dropped, "client", "target", "server", "port"):
+    for group in groups_of(a, dropped, "client", "target", "server", "port"):
         mine = a[group]
         others = (fine.server != mine.server[0]) | (fine.target != mine.target[0])
         others &= (fine.client == mine.client[0]) & (fine.start >= mine.start.min() - CONTROLS_WITHIN)
@@ -237,110 +198,6 @@ def _dropped_again(a: Table, fate: np.ndarray, seen: Seen) -> list[Finding]:
         subject = f"target {seen.text(mine.target[0])} at {seen.text(mine.server[0])}"
         found.append(_about(DROPPED_AGAIN, subject, mine, measured, witnesses, Method("drop", position="in_path")))
     return found
-
-
-def _names(a: Table, fate: np.ndarray, seen: Seen) -> list[Finding]:
-    """Names that fail against names that do not, address by address."""
-    failed = fate >= Fate.FAILED
-    greeted = a.synacks > 0  # without a SYN/ACK no name was ever spoken
-    tested = []
-    for group in _groups(a, failed & greeted & (a.name >= 0), "client", "name"):
-        name, client = a.name[group[0]], a.client[group[0]]
-        mine = (a.name == name) & (a.client == client) & greeted
-        if len(group) < NAMED:
-            continue
-        strata, interleaved = _strata(a, failed, greeted, mine)
-        if strata:
-            tested.append((stratified_fisher(strata), group, mine, strata, interleaved))
-    adjusted = holm([p for p, *_ in tested])
-    found = []
-    for p, (_, group, _, strata, interleaved) in zip(adjusted, tested, strict=True):
-        if p > FEW or not interleaved:
-            continue
-        mine = a[group]
-        fine = sum(tried - bad for _, _, bad, tried in strata)
-        measured = {
-            "p": float(f"{p:.3g}"), "failed": sum(s[0] for s in strata), "tried": sum(s[1] for s in strata),
-            "others_tried": sum(s[3] for s in strata), "others_fine": fine,
-        }  # fmt: skip
-        witnesses = [Witness(f, "trigger") for f in mine.asked_frame.tolist()[:8] if f >= 0]
-        word = seen.text(mine.protocol[0])
-        trigger = {"http": "http_host"}.get(word or "", "sni")
-        method = Method(_ACTION.get(int(fate[group[0]]), "drop"), trigger, "unknown", seen.text(mine.name[0]))
-        rule = NAME_EFFECT if p <= SURE else NAME_EFFECT_FEW
-        found.append(_about(rule, f"name {seen.text(mine.name[0])}", mine, measured, witnesses, method))
-    for _, group, *_ in tested:
-        mine = a[group]
-        servers = np.unique(mine.server)
-        if len({_network(seen.text(s) or "") for s in servers.tolist()}) > 1:
-            measured = {"addresses": len(servers), "attempts": len(group)}
-            witnesses = [Witness(f, "trigger") for f in mine.asked_frame.tolist()[:8] if f >= 0]
-            found.append(_about(ELSEWHERE, f"name {seen.text(mine.name[0])}", mine, measured, witnesses, None))
-    return found
-
-
-def _large_hellos(a: Table, fate: np.ndarray, seen: Seen) -> list[Finding]:
-    """Servers where size decides and not the name."""
-    hello = (a.ja4 >= 0) & (a.synacks > 0)
-    large = a.new_up >= TWO_SEGMENTS
-    found = []
-    for group in _groups(a, hello & large & (fate == Fate.SILENT), "client", "server", "port"):
-        here = (
-            hello & (a.server == a.server[group[0]]) & (a.port == a.port[group[0]]) & (a.client == a.client[group[0]])
-        )
-        names = len(np.unique(a.name[group]))
-        passed_large, passed_small = here & large & (fate == Fate.FINE), here & ~large & (fate == Fate.FINE)
-        if names >= AGAIN and not passed_large.any() and passed_small.sum() >= AGAIN:
-            measured = {"names": names, "large_failed": len(group), "small_fine": int(passed_small.sum())}
-            witnesses = [Witness(f, "baseline") for f in a.asked_frame[passed_small].tolist()[:4]]
-            subject = f"address {seen.text(a.server[group[0]])}"
-            found.append(_about(LARGE_FAILS, subject, a[group], measured, witnesses, None))
-    return found
-
-
-_ACTION = {
-    int(Fate.SILENT): "drop", int(Fate.STALLED): "delayed_drop", int(Fate.RESET): "rst", int(Fate.CLOSED): "fin",
-    int(Fate.ALERT): "tls_alert",
-}  # fmt: skip
-
-
-def _strata(a: Table, failed, greeted, mine) -> tuple[list[tuple[int, int, int, int]], bool]:
-    """Per address, (failed, tried) of a name and of other names there in the same minutes; and whether they alternate."""
-    strata, interleaved = [], False
-    for server in np.unique(a.server[mine]).tolist():
-        here = (a.server == server) & greeted & (a.name >= 0)
-        own = here & mine
-        first, last = a.start[own].min(), a.start[own].max()
-        other = here & ~mine & (a.client == a.client[own][0]) & np.isin(a.port, a.port[own])
-        other &= (a.start >= first - K1_WITHIN) & (a.start <= last + K1_WITHIN)
-        hello = a.ja4[own]
-        if (hello >= 0).any():  # the same kind of hello, or the filter may be about that
-            other &= (a.ja4 < 0) | np.isin(a.ja4, hello)
-        if not other.any():
-            continue
-        strata.append((int(failed[own].sum()), int(own.sum()), int(failed[other].sum()), int(other.sum())))
-        bad = np.sort(a.start[own & failed])
-        good = a.start[other & ~failed]
-        interleaved |= len(bad) > 1 and bool(((good > bad[0]) & (good < bad[-1])).any())
-    return strata, interleaved
-
-
-def _network(address: str) -> str:
-    """Addresses in different /16 (IPv4) or /32 (IPv6) are unrelated enough."""
-    return ":".join(address.split(":")[:2]) if ":" in address else ".".join(address.split(".")[:2])
-
-
-def _groups(a: Table, mask: np.ndarray, *names: str) -> list[np.ndarray]:
-    """Row numbers of the masked rows, grouped by columns, in the order of their first rows."""
-    rows = np.flatnonzero(mask)
-    if not len(rows):
-        return []
-    keys = np.stack([a.columns[name][rows].astype(np.int64) for name in names], axis=1)
-    _, where = np.unique(keys, axis=0, return_inverse=True)
-    where = where.reshape(-1)
-    order = np.lexsort((a.start[rows], where))
-    groups = np.split(rows[order], np.flatnonzero(np.diff(where[order])) + 1)
-    return sorted(groups, key=lambda group: int(a.start[group[0]]))
 
 
 def _found(rule: Rule, flow: SimpleNamespace, ts: int, measured: dict, witnesses: list[Witness]) -> Finding:

@@ -80,6 +80,7 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
         "fin_up": up[:, a.FIN_TS],
         "fin_down": down[:, a.FIN_TS],
         "rst_at": state[:, a.RST_AT],
+        "rst_bare": facts.rst_bare,
         "first_up_data": up[:, a.FIRST_DATA],
         "first_down_data": down[:, a.FIRST_DATA],
         "last_up": up[:, a.SIDE_LAST],
@@ -149,6 +150,7 @@ class _Facts:
     def __init__(self, n: int):
         self.served = np.zeros(n, bool)
         self.first_reset_down = np.zeros(n, bool)
+        self.rst_bare = np.zeros(n, bool)
         self.proxied = np.zeros(n, bool)
         self.up_initial_ttl = np.zeros(n, bool)
         self.down_initial_ttl = np.zeros(n, bool)
@@ -176,6 +178,7 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
     facts.served = earliest(data & ~p.up & (p.ts > again[which])) < never
     reset = own & (p.tcp_flags >= 0) & (p.tcp_flags & TCP_RST != 0)
     facts.first_reset_down = earliest(reset & ~p.up) < earliest(reset & p.up)
+    facts.rst_bare[which[reset][::-1]] = (p.tcp_flags[reset] & TCP_ACK == 0)[::-1]  # the first is written last
     synack = own & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK) & (p.tcp_flags >= 0)
     facts.proxied[which[synack & (p.seq == ZDTUN_ISN)]] = True
     asking = own & p.up & (p.payload_len > 0)
