@@ -17,6 +17,9 @@ from analyzer.tables import Table
 A, AAAA = 1, 28
 AA, TC, RA = 0x0400, 0x0200, 0x0080  # header flags (RFC 1035 §4.1.1)
 SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
+MOST_NAMES = (
+    1000  # judged one by one in a capture; a capture with more is no person's, and others are judged by rule only
+)
 ATTEMPT = 10_000_000_000  # ns: questions for one name within this are one attempt, whatever types they ask for
 _PORT, _UDP = 53, 17
 # RFC 6761, 6762, 7686, 8375, 9476, and what home routers and offices use instead: not in the public DNS

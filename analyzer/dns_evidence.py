@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.dns_answers import Answers
+from analyzer.dns_answers import MOST_NAMES, Answers
 from analyzer.signature import Finding, Method, Rule, Witness
 
 SECOND = 1_000_000_000
@@ -48,7 +48,7 @@ class DnsEvidence:
     def effects(self, sure: Rule, few: Rule) -> list[Finding]:
         """Names that were tampered with against names that were not."""
         m, found = self.answers.messages, []
-        for name in np.unique(m.name[self.tampered]).tolist():
+        for name in np.unique(m.name[self.tampered]).tolist()[:MOST_NAMES]:
             p, bad, tried, others = self.answers.effect(self.tampered, name)
             if p > FEW:
                 continue

@@ -202,6 +202,11 @@ FLOWS = (
     Column("final", "?", "", "no more packets of it are to come (false in live snapshots)"),
 )
 
+# Not among them: a key that other tools know, worked out only where flows leave the house (`community_id`).
+COMMUNITY_ID = Column(
+    "community_id", "O", "", "Community ID (version 1, seed 0), the conversation's key in Zeek, Suricata and Wireshark", None
+)
+
 ATTEMPTS = (
     Column("flow", "i8", "", "flow number"),
     Column("frame", "i8", "", "first frame"),

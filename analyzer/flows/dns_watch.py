@@ -17,6 +17,7 @@ _UDP, _PORT = 17, 53
 # and port are another question.
 _SAME_QUESTION = 30_000_000_000
 _TRUNCATED = 0x0200
+_POLICIES = (15, 16, 17)  # RFC 8914: blocked, censored, filtered
 
 
 class DnsWatch:
@@ -86,7 +87,7 @@ class DnsWatch:
         alias = next((str(a.value) for a in reversed(message.answers) if a.type == dns.CNAME), None)
         broken = (message.malformed and not message.flags & _TRUNCATED) or message.trailing > 0
         about = (
-            ttl, len(message.answers), intern(alias), message.flags, message.opt, intern(message.zone), next(iter(message.ede), -1),
+            ttl, len(message.answers), intern(alias), message.flags, message.opt, intern(message.zone), _error(message),
             question.sent == sent or not known, broken,
             asked.get(number, "last") if known else -1, asked.get(number, "last_frame") if known else -1,
         )  # fmt: skip
@@ -96,3 +97,8 @@ class DnsWatch:
         for address in addresses:
             if len(self._by_address) < MAX_NAMES:
                 self._by_address.setdefault((client, address), []).append((frame, name))
+
+
+def _error(message: dns.Message) -> int:
+    """The extended error that tells of a policy, else the first."""
+    return next((code for code in message.ede if code in _POLICIES), next(iter(message.ede), -1))
