@@ -19,6 +19,7 @@ MODULES = (
     "throttling",
     "volume_freeze",
     "dns_tampering",
+    "dns_denial",
     "call_blocking",
 )  # in reading order
 
