@@ -153,6 +153,8 @@ FLOWS = (
     Column(
         "answer", "O", "", "first thing the server said: server_hello, alert, http <status>, dns <rcode>, data", None
     ),
+    Column("issuer", "O", "", "who signed the server's certificates, leaf first, in TLS 1.2 and older", None),
+    Column("redirect", "O", "", "host that the first HTTP answer sends the client to", None),
     Column("start", "i8", "time", "time of its first packet"),
     Column("end", "i8", "time", "time of its last packet"),
     Column("first_frame", "i8", "", "first frame"),
@@ -223,6 +225,8 @@ ATTEMPTS = (
     Column("by", "i4", "", "interned way of identification (name, dns, bytes, prefix)", -1),
     Column("protocol", "i4", "", "interned protocol word (tls, quic, http, dns, stun, other)", -1),
     Column("answer", "i4", "", "interned first answer word", -1),
+    Column("issuer", "i4", "", "interned issuers of the server's certificates", -1),
+    Column("redirect", "i4", "", "interned host that an HTTP answer sends the client to", -1),
     Column("ja4", "i4", "", "interned JA4", -1),
     *(
         column

@@ -15,6 +15,7 @@ from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import FinishedFlows
 from analyzer.signature import Knowledge, Label
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
+from analyzer.wire.certificate import signers
 from analyzer.wire.client_hello import parse_client_hello, peek_server_name
 from analyzer.wire.server_flight import parse_server_flight
 from analyzer.wire.tls import CLIENT_HELLO, SERVER_HELLO, behind_preamble, looks_like_tls
@@ -36,6 +37,8 @@ _TEXT = (
     "ja4",
     "protocol",
     "answer",
+    "issuer",
+    "redirect",
 )
 
 
@@ -49,6 +52,8 @@ class Words(NamedTuple):
     alpn: str | None = None
     ja4: str | None = None
     answer: str | None = None
+    issuer: str | None = None
+    redirect: str | None = None
     quic: int = -1
 
 
@@ -84,7 +89,7 @@ class Identifier:
             if self.apps:
                 app = columns["app"][i] = self.apps.app_of(proto, *done.ends(i))
                 label = self._by_app(app, label)
-            for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer"):
+            for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer", "issuer", "redirect"):
                 columns[column][i] = getattr(words, column)
             versions[i] = words.quic
             columns["dns_name"][i] = dns_name
@@ -137,7 +142,7 @@ def read_tcp(up: bytes, down: bytes) -> Words:
             return words if words.answer or not down else words._replace(answer="data")
     request = http.parse_request(up) if up else NEVER
     if request is not NEVER:
-        return Words("http", host=_without_port(request.host) if request else None, answer=_http_answer(down))
+        return _http_answer(down)._replace(host=_without_port(request.host) if request else None)
     message = dns.split_tcp(up)
     if message:
         question = dns.parse_message(message[0])
@@ -159,34 +164,34 @@ def _without_port(host: str | None) -> str | None:
 
 def _read_tls(up: bytes, down: bytes) -> Words:
     hello = parse_client_hello(up)
-    answer = _tls_answer(down)
+    words = _tls_answer(down)
     if hello is NOT_YET:
         # Enough came for the name although not for the rest: the tail may be what was dropped.
         name = peek_server_name(up)
-        return Words("tls", sni=_host(name.name) if name else None, answer=answer)
+        return words._replace(sni=_host(name.name) if name else None)
     if hello is NEVER:
-        return Words("tls", answer=answer)
-    return Words("tls", sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4, answer=answer)
+        return words
+    return words._replace(sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4)
 
 
-def _tls_answer(down: bytes) -> str | None:
-    if not down:
-        return None
-    flight = parse_server_flight(down)
+def _tls_answer(down: bytes) -> Words:
+    flight = parse_server_flight(down) if down else NEVER
     if not flight:
-        return "data"
+        return Words("tls", answer="data" if down else None)
     if flight.hello or flight.retry:
-        return "server_hello"
+        signed = signers(flight.certificates.chain) if flight.certificates else None
+        return Words("tls", answer="server_hello", issuer=signed)
     if flight.alerts:
-        return f"alert {flight.alerts[0].name or 'encrypted'}"
-    return "data"
+        return Words("tls", answer=f"alert {flight.alerts[0].name or 'encrypted'}")
+    return Words("tls", answer="data")
 
 
-def _http_answer(down: bytes) -> str | None:
-    if not down:
-        return None
-    response = http.parse_response(down)
-    return f"http {response.status}" if response else "data"
+def _http_answer(down: bytes) -> Words:
+    response = http.parse_response(down) if down else NEVER
+    if not response:
+        return Words("http", answer="data" if down else None)
+    redirect = _without_port(http.host_of(response.location or "")) if 300 <= response.status < 400 else None
+    return Words("http", answer=f"http {response.status}", redirect=redirect)
 
 
 def _dns_answer(messages: list[bytes]) -> str | None:

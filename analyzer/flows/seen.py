@@ -17,7 +17,7 @@ from analyzer.tables import (
 BULKY = 100_000  # bytes in one direction: below this no rate can be fitted (demand gate of the throttling research)
 _FROM_TEXT = {
     "client": "client", "server": "server", "target": "target", "service": "service", "role": "role", "by": "identified_by",
-    "protocol": "protocol", "answer": "answer", "ja4": "ja4",
+    "protocol": "protocol", "answer": "answer", "issuer": "issuer", "redirect": "redirect", "ja4": "ja4",
 }  # fmt: skip
 
 

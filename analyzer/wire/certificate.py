@@ -7,6 +7,7 @@ it is encrypted). Such certificates are often made badly, so whatever can be rea
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from warnings import catch_warnings
@@ -14,6 +15,7 @@ from warnings import catch_warnings
 from analyzer.wire import NEVER, Parse
 from analyzer.wire.names import text
 
+MAX_CHAIN = 4  # certificates of a chain that are read: leaf, two intermediates, a root that need not be sent
 MAX_NAMES = 256  # more than any public authority signs (100 to 250); a hostile one may hold thousands
 MAX_DISTINGUISHED = 1024  # bytes of a subject or issuer that are kept
 
@@ -52,6 +54,25 @@ def parse_certificate(der: bytes) -> Certificate | Parse:
         self_issued=bool(subject) and subject == issuer,
         sha256=sha256(der).hexdigest(),
     )
+
+
+def signers(chain: tuple[bytes, ...]) -> str | None:
+    """Who signed the certificates of a chain, leaf first: organisations or else common names, each once."""
+    names = (_signer(der) for der in chain[:MAX_CHAIN])
+    return "; ".join(dict.fromkeys(name for name in names if name)) or None
+
+
+@lru_cache(1024)  # servers show the same chain again and again
+def _signer(der: bytes) -> str | None:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    loaded = _tolerant(lambda: x509.load_der_x509_certificate(der))
+    for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
+        found = loaded and _tolerant(lambda kind=kind: loaded.issuer.get_attributes_for_oid(kind)[0].value)
+        if found:
+            return _safe(str(found))
+    return None
 
 
 def _tolerant(read: Callable[[], Any]) -> Any:

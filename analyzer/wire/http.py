@@ -84,6 +84,12 @@ def parse_response(stream: bytes) -> Response | Parse:
     return NEVER
 
 
+def host_of(url: str) -> str | None:
+    """Host and port of an absolute URL, or of one without its scheme; None where it stays on its host."""
+    found = _AUTHORITY.match((url if "://" in url else f"http:{url}").encode())
+    return text(found[1]) if found else None
+
+
 def _response(stream: bytes, start: int) -> Response | Parse:
     line_end = stream.find(b"\n", start, start + MAX_LINE)
     if line_end < 0:
