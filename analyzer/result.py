@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from analyzer.community_id import with_community_id
 from analyzer.signature import Finding, Method, Rule, Witness, findings_table, witnesses_table
 from analyzer.tables import FLOWS, PACKETS, SERIES, VERDICTS, Table
 
@@ -254,8 +255,8 @@ class Result:
 
     @property
     def flows(self):
-        """The flows table as a pandas DataFrame."""
-        return (self.flow_table or Table.empty(FLOWS)).to_pandas()
+        """The flows table as a pandas DataFrame (columns: `tables.FLOWS` and `tables.COMMUNITY_ID`)."""
+        return with_community_id(self.flow_table or Table.empty(FLOWS)).to_pandas()
 
     @property
     def evidence(self):

@@ -192,7 +192,9 @@ FLOWS = (
     Column("last_new_down", "i8", "time", "time of the last new payload of the server", -1),
     Column("alone_up", "i8", "", "packets of the client since the server's last"),
     Column("alone_down", "i8", "", "packets of the server since the client's last"),
-    Column("unfinished_down", "?", "", "the server's last new payload lacked PSH: its stack held more (RFC 9293 §3.9.1.2)"),
+    Column(
+        "unfinished_down", "?", "", "the server's last new payload lacked PSH: its stack held more (RFC 9293 §3.9.1.2)"
+    ),
     Column("syn_rtt", "i8", "ns", "SYN to SYN/ACK, when the SYN was sent once", -1),
     Column("ack_gap", "i8", "ns", "SYN/ACK to the client's ACK", -1),
     Column("data_rtt", "i8", "ns", "least time from a client segment sent once to the ACK of its last byte", -1),
@@ -206,7 +208,11 @@ FLOWS = (
 
 # Not among them: a key that other tools know, worked out only where flows leave the house (`community_id`).
 COMMUNITY_ID = Column(
-    "community_id", "O", "", "Community ID (version 1, seed 0), the conversation's key in Zeek, Suricata and Wireshark", None
+    "community_id",
+    "O",
+    "",
+    "Community ID (version 1, seed 0), the conversation's key in Zeek, Suricata and Wireshark",
+    None,
 )
 
 ATTEMPTS = (
@@ -310,7 +316,9 @@ NAMES = (
     Column("flags", "i4", "", "DNS header flags"),
     Column("edns", "?", "", "carries an OPT record"),
     Column("zone", "i4", "", "interned owner of the SOA in the authority section", -1),
-    Column("ede", "i4", "", "extended error (RFC 8914): the one that tells of a policy (15, 16, 17), else the first", -1),
+    Column(
+        "ede", "i4", "", "extended error (RFC 8914): the one that tells of a policy (15, 16, 17), else the first", -1
+    ),
     Column(
         "as_asked", "?", "", "repeats the name in the case in which it was asked (true where the question is not there)"
     ),

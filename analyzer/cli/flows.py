@@ -11,6 +11,7 @@ import signatures
 from analyzer import api
 from analyzer.cli import asked, options
 from analyzer.cli.messages import complain
+from analyzer.community_id import with_community_id
 from analyzer.errors import UsageError
 from analyzer.report import columns, tabular
 from analyzer.report.conversation import transport
@@ -63,7 +64,7 @@ def flows(
             typer.echo(line)
         return
     try:
-        tabular.write(table, file)
+        tabular.write(with_community_id(table), file)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}") from None
     complain(f"{file} is written")
