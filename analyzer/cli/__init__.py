@@ -22,7 +22,7 @@ def main() -> None:
     from analyzer.cli.exits import UNUSABLE
 
     try:
-        app()
+        app(prog_name="interference")
     except Exception:
         # A bug. Python would end with 1, and 1 means that interference was found.
         traceback.print_exc()

@@ -24,10 +24,10 @@ from analyzer.sources.live import may_capture
 PACKAGES = (
     "numpy", "numba", "pandas", "pyarrow", "typer", "rich", "jinja2", "cryptography", "scapy", "pyshark", "dask",
 )  # fmt: skip
-PROGRAMS = {  # program -> what is missing without it
-    "tshark": "packets in full dissection (inspect)",
-    "dumpcap": "live capture (tcpdump will do)",
-    "tcpdump": "live capture (dumpcap will do)",
+PROGRAMS = {  # program -> what it is wanted for
+    "tshark": "full dissection (inspect)",
+    "dumpcap": "live capture, unless there is tcpdump",
+    "tcpdump": "live capture, unless there is dumpcap",
 }
 
 Selftest = Annotated[bool, typer.Option("--selftest", help="Answer the bundled example, and compare.")]
@@ -59,7 +59,7 @@ def _installation() -> Iterator[tuple[str, list[str]]]:
     yield "Python", [f"{platform.python_version()}, {platform.system()} {platform.release()}"]
     yield "packages", [_package(name) for name in PACKAGES]
     for program, purpose in PROGRAMS.items():
-        yield program, [_program(program) or f"not installed; without it there is no {purpose}"]
+        yield program, [_program(program) or f"not installed; it is wanted for {purpose}"]
     yield "live capture", ["this user may capture" if may_capture() else "needs root, or the right to run dumpcap"]
     yield "compiled kernels", [_kernels()]
 

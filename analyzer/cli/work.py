@@ -96,4 +96,4 @@ def _answer(
 
 def _name(capture: str) -> str:
     """What a capture is called in results."""
-    return "standard input" if capture == STDIN else os.path.basename(capture) or capture
+    return "standard input" if capture == STDIN else os.path.basename(capture) or capture or "(no name)"

@@ -1,0 +1,91 @@
+"""Reports into files: every format, and never over a capture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.analyzer.cli.command import DEMO, call
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    return Path(shutil.copy(DEMO, tmp_path / "mine.pcap"))
+
+
+def test_words_go_into_the_file_instead_of_the_terminal(capture, tmp_path):
+    file = tmp_path / "report.md"
+    ran = call(str(capture), "-o", str(file))
+    assert (ran.code, ran.out, ran.err) == (0, "", f"interference: {file} is written\n")
+    text = file.read_text()
+    assert "Interference was found." in text
+    assert "10.0.0.2" not in text and "mine.pcap" not in text  # safe to forward unless asked
+    call(str(capture), "-o", str(file), "--full")
+    assert "10.0.0.2" in file.read_text() and "mine.pcap" in file.read_text()
+
+
+def test_json_on_the_terminal_and_a_report_beside_it(capture, tmp_path):
+    ran = call(str(capture), "--json", "-o", str(tmp_path / "report.json"))
+    assert json.loads((tmp_path / "report.json").read_text()) == ran.documents[0]
+
+
+def test_several_captures_in_one_table(capture, tmp_path):
+    file = tmp_path / "verdicts.csv"
+    ran = call(str(capture), str(tmp_path / "gone"), "-o", str(file), "--meta", "country=IR", "--redact")
+    assert ran.code == 3
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["country"] for row in rows} == {"IR"}
+    assert [row["target"] for row in rows if row["state"] == "blocked"] == ["web.whatsapp.com"]
+    assert rows[-1]["error"] == "there is no such file"
+    assert "mine.pcap" not in file.read_text()
+
+
+def test_parquet_has_the_same_rows(capture, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    call(str(capture), "-o", str(tmp_path / "v.parquet"), "--meta", "country=IR")
+    table = parquet.read_table(tmp_path / "v.parquet").to_pylist()
+    assert [row["target"] for row in table if row["state"] == "blocked"] == ["web.whatsapp.com"]
+    assert {row["country"] for row in table} == {"IR"}
+
+
+def test_a_report_is_written_over_a_report(capture, tmp_path):
+    file = tmp_path / "report.md"
+    file.write_text("old")
+    assert call(str(capture), "-o", str(file)).code == 0
+    assert file.read_text() != "old"
+
+
+@pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "other_spelling"])
+@pytest.mark.parametrize("command", ["analyze", "flows"])
+def test_never_over_the_capture(capture, tmp_path, monkeypatch, way, command):
+    before = capture.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "out.csv"
+    if way == "symlink":
+        file.symlink_to(capture)
+    elif way == "hardlink":
+        os.link(capture, file)
+    else:
+        file = capture if way == "itself" else Path("./mine.pcap")
+    ran = call(command, str(capture), "-o", str(file))
+    assert (ran.code, ran.out) == (2, "")
+    assert "a capture is never written over" in ran.err
+    assert capture.read_bytes() == before
+
+
+def test_not_over_a_capture_that_comes_second_either(capture):
+    assert call(DEMO, str(capture), "-o", str(capture)).code == 2
+
+
+@pytest.mark.parametrize("file", ["report.txt", "report", "no/such/folder/report.md", "."])
+def test_where_no_report_can_be_written(capture, tmp_path, monkeypatch, file):
+    monkeypatch.chdir(tmp_path)
+    ran = call(str(capture), "-o", file)
+    assert (ran.code, ran.out) == (2, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.pcap"]

@@ -1,0 +1,121 @@
+"""What a person at a terminal sees, and what a pipe never does; and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.analyzer.cli.command import DEMO, PROGRAM, ROOT
+
+WHOLE = Path(DEMO).read_bytes()
+PATIENCE_S = 60
+
+
+def at_a_terminal(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code, and what came on the terminal that is all three streams of the program."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execvpe(PROGRAM[0], [*PROGRAM, *arguments], {**os.environ, "TERM": "xterm", **(env or {})})
+    shown = b""
+    while True:
+        try:
+            more = os.read(terminal, 1 << 16)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not more:
+            break
+        shown += more
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown.decode()
+
+
+def test_colour_at_a_terminal():
+    code, shown = at_a_terminal(DEMO)
+    assert code == 0
+    assert "\x1b[1;31m" in shown  # bold red: blocked
+    assert "Interference was found." in shown
+
+
+def test_no_colour_where_it_is_not_wanted():
+    _, shown = at_a_terminal(DEMO, env={"NO_COLOR": "1"})
+    assert "\x1b[1;31m" not in shown and "\x1b[31m" not in shown
+    assert "Interference was found." in shown
+
+
+def test_nothing_is_waited_for_at_a_terminal():
+    code, shown = at_a_terminal("-")
+    assert code == 3
+    assert "nothing is piped into standard input" in shown
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    process = subprocess.Popen([*PROGRAM, DEMO, *[DEMO] * 50], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(PATIENCE_S) == -signal.SIGPIPE
+
+
+@pytest.fixture
+def waiting():
+    """A program that has read a capture from a pipe, and waits for more of it."""
+    process = subprocess.Popen(
+        [*PROGRAM, "-", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert process.stdin is not None
+    process.stdin.write(WHOLE)
+    process.stdin.flush()
+    wait_until_it_sleeps(process.pid)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def wait_until_it_sleeps(pid: int) -> None:
+    """Until a program uses no more processor time: it has read what there is."""
+    deadline, before = time.monotonic() + PATIENCE_S, -1
+    while time.monotonic() < deadline:
+        now = sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        if now == before and now > 0:
+            return
+        before = now
+        time.sleep(0.5)
+    raise TimeoutError
+
+
+def test_ctrl_c_ends_the_reading_and_not_the_answer(waiting):
+    waiting.send_signal(signal.SIGINT)
+    out, err = waiting.communicate(timeout=PATIENCE_S)
+    document = json.loads(out)
+    assert waiting.returncode == 130
+    assert {v["target"]: v["state"] for v in document["verdicts"]}["web.whatsapp.com"] == "blocked"
+    assert document["coverage"]["cut_at_byte"] == len(WHOLE)  # and the answer says how far it goes
+    assert err == b"interference: interrupted: the answer is about what came up to then\n"
+
+
+def test_ctrl_c_with_several_captures_keeps_what_was_found(tmp_path):
+    fifo = tmp_path / "endless"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [*PROGRAM, "--json", DEMO, str(fifo), DEMO], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    with fifo.open("wb") as endless:
+        endless.write(WHOLE[:24])
+        endless.flush()
+        wait_until_it_sleeps(process.pid)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE_S)
+    first, second = map(json.loads, out.splitlines())  # the third was not begun
+    assert process.returncode == 130
+    assert (first["capture"]["name"], second["capture"]["name"]) == ("demo.pcap", "endless")
+    assert (first["capture"]["packets"] > 0, second["capture"]["packets"]) == (True, 0)
