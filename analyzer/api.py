@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from analyzer.engine import Analysis, unusable
 from analyzer.result import CaptureInfo, Result
@@ -16,7 +16,7 @@ from analyzer.sources import Source, open_source
 
 __all__ = ["Result", "analyze", "demo_capture", "follow", "open_capture", "unusable"]
 
-Where = str | os.PathLike | BinaryIO | bytes
+Where = str | os.PathLike | IO[bytes] | bytes
 
 
 def demo_capture() -> Path:

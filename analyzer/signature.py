@@ -143,14 +143,32 @@ class Finished(Protocol):
 class Seen(Protocol):
     """All that outlives a flow: bounded, ordered by frame, never by arrival or batch."""
 
-    attempts: Table  # tables.ATTEMPTS, by flow number; text columns are interned: `text(id)`
-    endpoints: Table  # tables.ENDPOINTS, one row per (server, flow) that gave a baseline
-    resets: Table  # tables.RESETS, by (flow, frame)
-    names: Table  # tables.NAMES, by frame
-    questions: Table  # tables.QUESTIONS, by frame
-    icmp_errors: Table  # tables.ICMP_ERRORS, by frame
     end: int  # time of the capture's last packet, ns
     start: int  # and of its first
+
+    @property
+    def attempts(self) -> Table:
+        """tables.ATTEMPTS, by flow number; text columns are interned: `text(id)`."""
+
+    @property
+    def endpoints(self) -> Table:
+        """tables.ENDPOINTS, one row per (server, flow) that gave a baseline."""
+
+    @property
+    def resets(self) -> Table:
+        """tables.RESETS, by (flow, frame)."""
+
+    @property
+    def names(self) -> Table:
+        """tables.NAMES, by frame."""
+
+    @property
+    def questions(self) -> Table:
+        """tables.QUESTIONS, by frame."""
+
+    @property
+    def icmp_errors(self) -> Table:
+        """tables.ICMP_ERRORS, by frame."""
 
     def text(self, number: int) -> str | None:
         """The interned text; None for a null."""

@@ -50,7 +50,8 @@ class AppWatch:
 
     def app_of(self, proto: int, a: tuple[bytes, int], b: tuple[bytes, int]) -> str | None:
         """The app of the conversation between two ends, each the four words of an address and a port."""
-        return self._apps.get((proto, *sorted((_end(*a), _end(*b)))))
+        low, high = sorted((_end(*a), _end(*b)))
+        return self._apps.get((proto, low, high))
 
 
 def _key(packets: Packets, i: int) -> tuple[int, bytes, bytes]:

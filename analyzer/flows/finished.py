@@ -58,7 +58,7 @@ class FinishedFlows:
         return self.packets[slice(self.row_start[i], self.row_start[i + 1])]
 
     @cached_property
-    def _heads(self) -> tuple[list[int], list[int], bytes]:
+    def _heads(self) -> tuple[list[int], list[list[int]], bytes]:
         counts = np.zeros(2 * len(self), np.int64)
         number, size = count_heads(self.arenas, self.slots, len(self), counts)
         segments = np.zeros(4 * number, np.int64)
@@ -139,16 +139,10 @@ def assemble(pieces: list[Segment]) -> bytes:
     if len(pieces) == 1:
         return pieces[0].data
     out = bytearray()
-    waiting = sorted(
-        ((ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2]
-    )
+    waiting = sorted(((ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2])
     for at, _, data in waiting:
         if at > len(out):
             break
         # a longer segment that starts no later than the stream's end adds only its new tail
         out += data[len(out) - at :]
     return bytes(out)
-
-
-
-

@@ -8,7 +8,7 @@ were written. Only an input with nothing to read in it is an error.
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
+from typing import IO
 
 from analyzer.sources.compression import expanded
 from analyzer.sources.foreign import FOREIGN_BYTES, not_a_capture
@@ -21,7 +21,7 @@ from analyzer.sources.window import Window
 __all__ = ["Interface", "Source", "SourceInfo", "open_source"]
 
 
-def open_source(where: str | os.PathLike | BinaryIO | bytes, *, name: str | None = None) -> Source:
+def open_source(where: str | os.PathLike | IO[bytes] | bytes, *, name: str | None = None) -> Source:
     """Open a capture and read its header.
 
     Parameters

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from analyzer import limits
 from analyzer.errors import CaptureError
@@ -104,13 +105,13 @@ class _Gzip:
         try:
             out = self._inflate.decompress(data, room)
         except zlib.error as error:
-            error.salvaged = _until_it_fails(before, data)
+            error.salvaged = _until_it_fails(before, data)  # type: ignore[attr-defined]
             raise
         self.needs_input = not self._inflate.unconsumed_tail and len(out) < room
         return out
 
 
-def _until_it_fails(inflate, data: bytes) -> bytes:
+def _until_it_fails(inflate: Any, data: bytes) -> bytes:
     """What a decompressor gives for as many bytes as it takes, one by one."""
     out = bytearray()
     try:
@@ -140,7 +141,9 @@ def _xz():
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
-_FORMATS = (  # name, how a first member begins, how further ones may, how to get a decoder and its error
+_Decoder = Callable[[], tuple[Callable[[], Any], type[Exception]]]
+# name, how a first member begins, how further ones may, how to get a decoder and its error
+_FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[bytes, ...], _Decoder], ...] = (
     ("gzip", (b"\x1f\x8b\x08",), (), lambda: (_Gzip, zlib.error)),
     ("zstd", (b"\x28\xb5\x2f\xfd",), _SKIPPABLE, _zstd),
     ("xz", (b"\xfd7zX",), (), lambda: (_xz, lzma.LZMAError)),
@@ -159,5 +162,6 @@ def expanded(source: Input) -> tuple[Input | Expanded, str | None]:
     head = source.head(4)
     for name, first, further, decoder in _FORMATS:
         if head.startswith(first):
-            return Expanded(source, name, *decoder(), first + further), name
+            make, error = decoder()
+            return Expanded(source, name, make, error, first + further), name
     return source, None

@@ -13,7 +13,7 @@ import select
 import stat
 import sys
 import time
-from typing import BinaryIO
+from typing import IO, Any
 
 from analyzer.errors import CaptureError
 from analyzer.sources.digest import Digest
@@ -26,7 +26,7 @@ _PATIENCE_S = 0.1  # how long a live input is gathered into one block: a person 
 class Input:
     """Bytes as given, counted, and hashed where they are a regular file's."""
 
-    def __init__(self, where: str | os.PathLike | BinaryIO | bytes):
+    def __init__(self, where: str | os.PathLike | IO[bytes] | bytes):
         self.bytes_read = 0
         self.failed: str | None = None  # why reading stopped before the end
         self._head = b""
@@ -104,7 +104,7 @@ class Input:
         return count
 
 
-def _open(where) -> tuple[BinaryIO, str, bool]:
+def _open(where: Any) -> tuple[IO[bytes], str, bool]:
     """The file, its name, and whether it is ours to close."""
     if isinstance(where, bytes | bytearray | memoryview):
         return io.BytesIO(where), "bytes", True
@@ -130,7 +130,7 @@ def _open(where) -> tuple[BinaryIO, str, bool]:
         raise CaptureError(f"it cannot be opened: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _read(file, view: memoryview) -> int:
+def _read(file: Any, view: memoryview) -> int:
     """One read: what there is, without waiting for more than that."""
     size = min(len(view), _READ_BYTES)
     if hasattr(file, "read1"):  # not readinto1: with some bytes already buffered, it waits for more of them
@@ -143,13 +143,13 @@ def _read(file, view: memoryview) -> int:
     return len(data)
 
 
-def _descriptor(file) -> int | None:
+def _descriptor(file: Any) -> int | None:
     with contextlib.suppress(OSError, AttributeError, ValueError):
         return file.fileno()
     return None
 
 
-def _is_regular(file, descriptor: int | None) -> bool:
+def _is_regular(file: Any, descriptor: int | None) -> bool:
     if descriptor is not None:
         return stat.S_ISREG(os.fstat(descriptor).st_mode)
     return bool(getattr(file, "seekable", bool)())

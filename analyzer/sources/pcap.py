@@ -10,15 +10,14 @@ from analyzer import limits
 from analyzer.errors import CaptureError
 from analyzer.sources.pcap_variants import MODIFIED, STANDARD, likeliest
 from analyzer.sources.recording import Recording
-from analyzer.sources.source import Interface
+from analyzer.sources.source import ByteOrder, Interface
 from analyzer.sources.walk import IN_ORDER, PERHAPS_SWAPPED, SWAPPED, walk_pcap
 
 _HEADER_BYTES = 24
 _MICROSECONDS, _NANOSECONDS, _MODIFIED = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
+_ORDERS: tuple[ByteOrder, ...] = ("big", "little")
 _MAGICS = {
-    magic.to_bytes(4, order): (magic, order)
-    for magic in (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
-    for order in ("big", "little")
+    magic.to_bytes(4, order): (magic, order) for magic in (_MICROSECONDS, _NANOSECONDS, _MODIFIED) for order in _ORDERS
 }
 _DG_UX = 543  # the version that DG/UX's tcpdump writes
 _AIX_LINKS = {

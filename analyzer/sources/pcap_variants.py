@@ -8,6 +8,7 @@ that jumps is odd, too: else a capture of long frames full of zeros would not be
 from __future__ import annotations
 
 from analyzer import limits
+from analyzer.sources.source import ByteOrder
 
 _STANDARD, _NOKIA, _PATCHED, _PATCHED_MORE = 16, 20, 24, 28  # bytes of a record's header
 STANDARD, MODIFIED = (_STANDARD, _PATCHED, _NOKIA), (_PATCHED, _PATCHED_MORE)  # by magic number
@@ -18,12 +19,12 @@ _INTERFACES = 10_000  # more than a machine of 1999 had
 _PACKET_TYPES = 4  # PACKET_HOST .. PACKET_OUTGOING
 
 
-def likeliest(layouts: tuple[int, ...], data: bytes, order: str, snaplen: int) -> int:
+def likeliest(layouts: tuple[int, ...], data: bytes, order: ByteOrder, snaplen: int) -> int:
     """The size of the record headers in `data`, the beginning of a file's records."""
     return min(layouts, key=lambda header: _oddities(data, order, snaplen, header))
 
 
-def _oddities(data: bytes, order: str, snaplen: int, header: int) -> int:
+def _oddities(data: bytes, order: ByteOrder, snaplen: int, header: int) -> int:
     """How much is odd about the first records if their headers are `header` bytes long."""
     at = odd = 0
     for _ in range(_RECORDS):
@@ -46,7 +47,7 @@ def _oddities(data: bytes, order: str, snaplen: int, header: int) -> int:
     return odd
 
 
-def _odd_patch(fields: bytes, order: str) -> int:
+def _odd_patch(fields: bytes, order: ByteOrder) -> int:
     """Interface index, Ethertype (or Linux' own small numbers) and packet type, as the patches wrote them."""
     interface, protocol = int.from_bytes(fields[:4], order), int.from_bytes(fields[4:6], order)
     plausible = protocol >= 0x600 or protocol <= 0x17 or protocol in (0x60, 0x200, 0x400)

@@ -8,6 +8,7 @@ from analyzer import limits
 from analyzer.errors import CaptureError
 from analyzer.sources import pcapng_blocks
 from analyzer.sources.recording import CUT, Recording
+from analyzer.sources.source import ByteOrder
 from analyzer.sources.walk import (
     DAMAGED,
     ENHANCED_PACKET,
@@ -39,7 +40,7 @@ class Pcapng(Recording):
 
     def _read_header(self) -> None:
         self.info.format = "pcapng"
-        self._order = "little"
+        self._order: ByteOrder = "little"
         self._known = self._base = 0  # interfaces of this section, and of those before it
         self._drops: dict[int, int] = {}
         self._clocks = Clocks(*(np.zeros(_MAX_INTERFACES, dtype) for dtype in (np.int64,) * 4 + (np.int32,)))
@@ -174,7 +175,7 @@ class Pcapng(Recording):
         if not _SMALLEST.get(kind, _SMALLEST_BLOCK) <= length <= self._window.capacity:
             return f"a block of {length} bytes: the file is damaged"
         if not self._ends_well(at + length - 4, length):
-            return self._wrong
+            return str(self._wrong)
         if kind == SIMPLE_PACKET:
             interface, caplen = 0, self._word(at + 8)
         else:

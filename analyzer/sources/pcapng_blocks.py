@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from analyzer.sources.source import Interface
+from analyzer.sources.source import ByteOrder, Interface
 from analyzer.sources.walk import BINARY, PARTS, TIMES
 
 _END, _COMMENT = 0, 1
@@ -33,7 +33,7 @@ class Clock(NamedTuple):
     offset: int
 
 
-def options(body: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+def options(body: bytes, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
     """Code and value of each option; ends quietly where they make no sense any more."""
     at = 0
     while at + 4 <= len(body):
@@ -44,7 +44,7 @@ def options(body: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         at += 4 + (size + 3) // 4 * 4
 
 
-def section(body: bytes, order: str) -> Section:
+def section(body: bytes, order: ByteOrder) -> Section:
     """From the options of a section header."""
     found: dict[int, str] = {}
     comments = []
@@ -56,7 +56,7 @@ def section(body: bytes, order: str) -> Section:
     return Section(comments, found.get(_HARDWARE), found.get(_OS), found.get(_APPLICATION))
 
 
-def interface(body: bytes, order: str) -> tuple[Interface, Clock | None]:
+def interface(body: bytes, order: ByteOrder) -> tuple[Interface, Clock | None]:
     """From the body of an interface description; no clock if its unit is too fine to count in."""
     link, snaplen = int.from_bytes(body[:2], order), int.from_bytes(body[4:8], order)
     texts: dict[int, str] = {}
@@ -85,7 +85,7 @@ def clock(resolution: int, offset: int) -> Clock | None:
     return Clock(TIMES, 10 ** (9 - exponent), shift) if exponent <= 9 else Clock(PARTS, 10 ** (exponent - 9), shift)
 
 
-def drops(body: bytes, order: str) -> tuple[int, int | None]:
+def drops(body: bytes, order: ByteOrder) -> tuple[int, int | None]:
     """(interface, packets lost since the capture began or None) of interface statistics."""
     found = {
         code: int.from_bytes(value, order)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 from analyzer.decode.frames import Frames
+
+ByteOrder = Literal["little", "big"]
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ def readable(capture: Path, compression: str | None) -> Iterator[Path]:
     import bz2
     import lzma
 
-    opener = {"xz": lzma.open, "bz2": bz2.open}[compression]
-    with tempfile.NamedTemporaryFile(suffix=".pcap") as copy, opener(capture) as packed:
+    packed_by = lzma if compression == "xz" else bz2
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as copy, packed_by.open(capture) as packed:
         shutil.copyfileobj(packed, copy, 1 << 20)
         copy.flush()
         yield Path(copy.name)

@@ -23,7 +23,7 @@ class Window:
         self.capacity = max(limits.BLOCK_BYTES, limits.MAX_FRAME_BYTES + _OPTIONS_BYTES)
         self.data = np.empty(self.capacity, np.uint8)  # costs memory only where it is written
         self.at = self.end = self.base = 0
-        self._view = memoryview(self.data)
+        self._view = self.data.data
         self._stream = stream
         self._given = given
         # The first blocks are small, for small captures are read with interpreted kernels, and the choice comes after.

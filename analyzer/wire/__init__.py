@@ -6,6 +6,7 @@ TLS" lead to different sentences in a report. No parser raises on any bytes, and
 """
 
 from enum import Enum
+from typing import Final, Literal
 
 
 class Parse(Enum):
@@ -14,9 +15,9 @@ class Parse(Enum):
     NOT_YET = "not yet"
     NEVER = "never"
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
 
-NOT_YET = Parse.NOT_YET
-NEVER = Parse.NEVER
+NOT_YET: Final = Parse.NOT_YET
+NEVER: Final = Parse.NEVER

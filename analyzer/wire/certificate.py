@@ -7,7 +7,7 @@ it is encrypted). Such certificates are often made badly, so whatever can be rea
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 from warnings import catch_warnings
@@ -69,10 +69,14 @@ def _signer(der: bytes) -> str | None:
 
     loaded = _tolerant(lambda: x509.load_der_x509_certificate(der))
     for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
-        found = loaded and _tolerant(lambda kind=kind: loaded.issuer.get_attributes_for_oid(kind)[0].value)
+        found = loaded and _tolerant(partial(_attribute, loaded.issuer, kind))
         if found:
             return _safe(str(found))
     return None
+
+
+def _attribute(name: Any, kind: Any) -> Any:
+    return name.get_attributes_for_oid(kind)[0].value
 
 
 def _tolerant(read: Callable[[], Any]) -> Any:
@@ -80,7 +84,7 @@ def _tolerant(read: Callable[[], Any]) -> Any:
     try:
         with catch_warnings(action="ignore"):  # a negative serial number is a warning of the library; here it is data
             return read()
-    except Exception:  # noqa: BLE001 - the kinds of refusal are many and differ from version to version
+    except Exception:  # the kinds of refusal are many and differ from version to version
         return None
 
 

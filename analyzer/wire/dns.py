@@ -8,6 +8,7 @@ counts that fit the records. So an answer is kept even where the message goes wr
 from dataclasses import dataclass
 from socket import AF_INET6, inet_ntoa, inet_ntop
 from struct import Struct, error
+from typing import Literal
 
 from analyzer.wire import NEVER, Parse
 from analyzer.wire.names import text
@@ -100,7 +101,7 @@ class Message:
         return tuple(a.value for a in self.answers if isinstance(a.value, str) and a.type in (A, AAAA))
 
 
-def parse_message(payload: bytes) -> Message | Parse:
+def parse_message(payload: bytes) -> Message | Literal[Parse.NEVER]:
     """The message in a datagram, or behind the length of a stream."""
     if len(payload) < 12:
         return NEVER

@@ -120,7 +120,7 @@ def parse_stun(data: bytes) -> Stun | Parse:
 
 def split_tcp(stream: bytes) -> list[bytes]:
     """The whole messages at the start of a stream, ChannelData (RFC 8656 §12.5) left out."""
-    if _COOKIE == stream[6:10] and _COOKIE != stream[4:8]:
+    if stream[6:10] == _COOKIE and stream[4:8] != _COOKIE:
         return _split_framed(stream)
     found: list[bytes] = []
     position = 0
