@@ -9,11 +9,13 @@ from enum import Enum
 class Place(Enum):
     """Where an address can be."""
 
-    PUBLIC = "public"  # on the internet, or an address of it behind NAT64; documentation blocks count as such
+    PUBLIC = "public"  # on the internet, or an address of it behind NAT64
     PRIVATE = "private"  # in a home, an office or behind a carrier's NAT
     SINK = "sink"  # nowhere, by convention: 0.0.0.0, ::, the loopback
     TOOL = "tool"  # 198.18.0.0/15: benchmarks, and what local proxies hand out in place of addresses
-    IMPOSSIBLE = "impossible"  # no host has it: reserved, multicast, outside of the IPv6 space in use, Teredo
+    IMPOSSIBLE = (
+        "impossible"  # no host has it: reserved, for documentation, multicast, outside of the IPv6 in use, Teredo
+    )
 
 
 # Teredo (RFC 4380) made addresses for hosts without IPv6 and is switched off; no name ever led to one but forged ones.
@@ -23,8 +25,9 @@ _GLOBAL6 = ipaddress.ip_network("2000::/3")
 _NAT64 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))
 _CARRIER = ipaddress.ip_network("100.64.0.0/10")
 _PRIVATE4 = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")))
+_EXAMPLES = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")))
 _PRIVATE6 = tuple(map(ipaddress.ip_network, ("fc00::/7", "fe80::/10")))
-_COMMON4 = frozenset(map(str, set(range(1, 224)) - {10, 100, 127, 169, 172, 192, 198}))
+_COMMON4 = frozenset(map(str, set(range(1, 224)) - {10, 100, 127, 169, 172, 192, 198, 203}))
 
 
 def place(address: str) -> Place:
@@ -37,6 +40,8 @@ def place(address: str) -> Place:
         return Place.PUBLIC
     if ip.is_unspecified or ip.is_loopback:
         return Place.SINK
+    if any(ip in block for block in _EXAMPLES):
+        return Place.IMPOSSIBLE
     if ip.version == 4:
         if ip in _TOOL:
             return Place.TOOL

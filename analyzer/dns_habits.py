@@ -54,6 +54,7 @@ class Habits:
             "malformed": (m.malformed, all_of_them),
         }
         self.traits = {trait: np.zeros(n, bool) for trait in forms}
+        self._answers, self._no_opt = answers, asked_edns & ~m.edns
         delay = answers.delay
         for rows in _by_resolver(m.resolver):
             self._distance(m.ttl[rows], m.name[rows], rows)
@@ -64,6 +65,12 @@ class Habits:
                 usual, odd = mine[~has[mine]], mine[has[mine]]
                 if len(usual) >= SAMPLES and len(np.unique(m.name[usual])) >= max(NAMES, len(np.unique(m.name[odd]))):
                     self.traits[trait][odd] = True
+
+    def place(self, i: int) -> str:
+        """`endpoint` where message i is in every respect what its resolver is used to; else `unknown`."""
+        ttl = int(self._answers.messages.ttl[i])
+        alike = self.ttl[i] >= 0 and abs(ttl - int(self.ttl[i])) <= 1 and not self.fast[i] and not self._no_opt[i]
+        return "endpoint" if alike and not any(trait[i] for trait in self.traits.values()) else "unknown"
 
     def _distance(self, ttl: np.ndarray, name: np.ndarray, rows: np.ndarray) -> None:
         """`rows` are a resolver's messages in the order of frames."""

@@ -15,6 +15,7 @@ Security 2021; Fan et al., *Wallbleed*, NDSS 2025; net4people/bbs #80 (Turkmenis
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,13 @@ ANOTHER_OWNER = _rule(
     "Anonymous et al., FOCI 2020: forgers borrow addresses of large services",
     action="forged_dns",
 )  # fmt: skip
+SHARED = _rule(
+    "one_address_for_all", "strong", "content",
+    "Several services that have nothing to do with each other were said to live at one address, other names elsewhere.",
+    "Services behind the same address of a large content network.",
+    "How block pages show in DNS: Pearce et al., USENIX Security 2017",
+    action="forged_dns",
+)  # fmt: skip
 NO_RESOLVER = _rule(
     "no_resolver_there", "conclusive", "content",
     "An answer came from an address that itself says that nothing listens there: it has no resolver.",
@@ -133,7 +141,7 @@ ALIKE = Rule(
 )  # fmt: skip
 
 RULES = (
-    TWO_ANSWERS, TWO_MACHINES, IMPOSSIBLE, KNOWN_PAGE, KNOWN_SINK, ANOTHER_OWNER, NO_RESOLVER, TOO_FAST, DISTANCE,
+    TWO_ANSWERS, TWO_MACHINES, IMPOSSIBLE, KNOWN_PAGE, KNOWN_SINK, ANOTHER_OWNER, SHARED, NO_RESOLVER, TOO_FAST, DISTANCE,
     UNLIKE, NAME_EFFECT, NAME_EFFECT_FEW, ALIKE,
 )  # fmt: skip
 WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
@@ -151,8 +159,8 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
         return []
     evidence, habits, where = DnsEvidence(answers), Habits(answers), _Whereabouts(answers, known)
     _contradictions(evidence, habits, where)
-    _documented(evidence, where)
-    _elsewhere(evidence, where)
+    _documented(evidence, habits, where)
+    _elsewhere(evidence, habits, where)
     _nobody_there(evidence)
     _unusual(evidence, habits, where)
     return [*evidence.findings(), *evidence.effects(NAME_EFFECT, NAME_EFFECT_FEW), *where.alike()]
@@ -247,7 +255,7 @@ def _strangeness(i: int, answers: Answers, habits: Habits, where: _Whereabouts) 
     return int(odd + (not m.edns[i] and answers.questions.edns[m.question[i]]))
 
 
-def _documented(evidence: DnsEvidence, where: _Whereabouts) -> None:
+def _documented(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None:
     """Addresses and aliases that stand in documented forged answers."""
     answers = evidence.answers
     rows, text = answers.rows, answers.seen.text
@@ -258,16 +266,18 @@ def _documented(evidence: DnsEvidence, where: _Whereabouts) -> None:
             name, address = int(rows.name[row]), int(rows.address[row])
             if text(name) in pool.answers or (pool.kind == "sink" and where.served(name, address)):
                 continue
-            evidence.note(
-                KNOWN_PAGE if pool.kind == "page" else KNOWN_SINK, [i], documented=pool.id, source=pool.source
-            )
+            rule = KNOWN_PAGE if pool.kind == "page" else KNOWN_SINK
+            evidence.note(rule, [i], position=habits.place(i), documented=pool.id, source=pool.source)
 
 
-def _elsewhere(evidence: DnsEvidence, where: _Whereabouts) -> None:
+def _elsewhere(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None:
     """Known services that were said to be where they cannot be, while other names were answered as usual."""
     rows = evidence.answers.rows
     named = np.flatnonzero(np.isin(rows.name, list(where.services)) & (rows.address >= 0))
     owners: dict[int, str | None] = {}
+    holders: dict[int, set[str]] = defaultdict(set)
+    for row in named.tolist():
+        holders[int(rows.address[row])].add(where.services[int(rows.name[row])])
     for row, i in zip(named.tolist(), evidence.answers.message_of(named).tolist(), strict=True):
         name, address = int(rows.name[row]), int(rows.address[row])
         service, kind = where.services[name], where.places.get(address, Place.PUBLIC)
@@ -283,9 +293,11 @@ def _elsewhere(evidence: DnsEvidence, where: _Whereabouts) -> None:
         if not where.alone(name) or where.served(name, address):
             continue
         if wrong:
-            evidence.note(IMPOSSIBLE, [i])
+            evidence.note(IMPOSSIBLE, [i], position=habits.place(i))
         elif borrowed:
-            evidence.note(ANOTHER_OWNER, [i], owner=owner)
+            evidence.note(ANOTHER_OWNER, [i], position=habits.place(i), owner=owner)
+        elif len(holders[address]) > 1 and not where.known.owns_address(service, text):
+            evidence.note(SHARED, [i], position=habits.place(i), services=sorted(holders[address]))
 
 
 def _nobody_there(evidence: DnsEvidence) -> None:

@@ -75,10 +75,12 @@ def test_a_denial_that_is_contradicted():
     assert method(found["dns.two_machines"])[:3] == ("nxdomain", "dns_name", "on_path")
 
 
-@pytest.mark.parametrize("address", ["10.1.2.3", "100.64.0.9", "240.1.1.1", "2001::1", "fe80::1", "d0::12"])
+@pytest.mark.parametrize(
+    "address", ["10.1.2.3", "100.64.0.9", "240.1.1.1", "2001::1", "fe80::1", "d0::12", "203.0.113.80"]
+)
 def test_an_impossible_address(address):
     kind = "AAAA" if ":" in address else "A"
-    found = fired(Lookups().others().ask(NAME, kind).answer(address))
+    found = fired(Lookups().others(2).ask(NAME, kind).answer(address))
     assert method(found["dns.impossible_address"]) == ("forged_dns", "dns_name", "unknown", NAME)
 
 
@@ -130,6 +132,19 @@ def test_another_owner():
     found = fired(Lookups().others().ask(NAME).answer("149.154.167.99"))
     assert found["dns.another_owner"].measured["owner"] == "telegram"
     assert not fired(Lookups().others().ask("web.telegram.org").answer("149.154.167.99"))
+
+
+def test_one_address_for_unrelated_services():
+    dns = Lookups().others().ask(NAME).answer("103.9.9.9").ask("web.telegram.org").answer("103.9.9.9")
+    assert fired(dns)["dns.one_address_for_all"].measured["services"] == ["telegram", "whatsapp"]
+    assert not fired(Lookups().others().ask(NAME).answer("103.9.9.9").ask("www.whatsapp.com").answer("103.9.9.9"))
+
+
+def test_the_resolver_itself_lies():
+    dns = Lookups().others(4).ask(NAME).answer("10.1.2.3")
+    assert fired(dns)["dns.impossible_address"].method.position == "endpoint"
+    dns = Lookups().others(4).ask(NAME).answer("10.1.2.3", edns=False)
+    assert fired(dns)["dns.impossible_address"].method.position == "unknown"
 
 
 def test_no_resolver_there():
