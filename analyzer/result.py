@@ -99,7 +99,7 @@ class RuledOut(NamedTuple):
     explanation: str
     excluded: bool
     rule: str | None = None  # rule id that excludes it (or the kind of control)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # noqa: RUF012 (nobody changes it)
 
 
 class FlowKey(NamedTuple):
@@ -163,7 +163,7 @@ class Network(NamedTuple):
 
     state: str = "normal"
     why: str = "some_foreign_traffic_works"  # code for a sentence
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # noqa: RUF012 (nobody changes it)
 
 
 @dataclass(slots=True)

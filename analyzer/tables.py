@@ -239,8 +239,9 @@ ATTEMPTS = (
         for column in FLOWS
         if column.name
         in {
-            "start", "end", "last_frame", "asked_frame", "stage", "ended_by", "bytes_up", "bytes_down", "new_up", "new_down", "packets_up", "packets_down",
-            "resent_up", "resent_down", "lost_up", "lost_down", "unacked_up", "unacked_down", "syns", "synacks", "rsts_up", "rsts_down",
+            "start", "end", "last_frame", "asked_frame", "stage", "ended_by", "bytes_up", "bytes_down", "new_up", "new_down",
+            "packets_up", "packets_down", "resent_up", "resent_down", "lost_up", "lost_down", "unacked_up",
+            "unacked_down", "syns", "synacks", "rsts_up", "rsts_down",
             "fin_up", "fin_down", "rst_at", "rst_bare", "first_up_data", "first_down_data", "last_up", "last_down",
             "last_new_up", "last_new_down", "alone_up", "alone_down", "unfinished_down", "zero_windows",
             "syn_rtt", "data_rtt", "vantage", "cut", "final", "quic",

@@ -1,5 +1,7 @@
 """Packets to flows: identity, sequence accounting, retention, vantage, and that no split of the packets matters."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -280,7 +282,7 @@ def test_no_split_of_the_packets_matters(seed, cuts):
     n = len(frames.offset)
     bounds = [0, *sorted(min(cut, n) for cut in cuts), n]
     whole = track(frames)
-    split = track(*(part(frames, a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)))
+    split = track(*(part(frames, a, b) for a, b in pairwise(bounds)))
     for (flows, packets, heads, series), (flows2, packets2, heads2, series2) in zip(whole, split, strict=True):
         assert equal(flows, flows2)
         assert equal(packets, packets2)
