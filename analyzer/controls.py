@@ -17,7 +17,7 @@ from analyzer.tables import Cut, End, Stage, Table, Vantage
 
 SECOND = 1_000_000_000
 ATTEMPT = 10 * SECOND  # retries within this are one attempt: clients retry at once, by habit
-AT_ONCE = SECOND  # a client repeats sooner than this by habit, and opens several connections in parallel
+AT_ONCE = SECOND // 2  # a client repeats sooner than this by habit, and opens several connections in parallel
 GAVE_UP = 5 * SECOND  # a client that waited this long for an answer did not abort for its own reasons
 QUIC_GAVE_UP = 1 * SECOND  # browsers fall back to TCP after that
 SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within this
@@ -96,7 +96,8 @@ def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
     """Which attempt each flow belongs to (int64, by flow; -1 where its fate is unknown): retries share a number.
 
     A retry has the same client, target, address, port and protocol within ten seconds. It is an attempt of its own when
-    something else of the same client, begun in between, went well: whatever failed before had passed. After a failure,
+    something else of the same client or at the same server, begun in between, fared the opposite way: the circumstances
+    had turned, and turned again. After a failure,
     what is not even greeted by a SYN/ACK within three minutes can be residual blocking of the same three-tuple, and is a
     retry too: it would count one trigger twice.
     """
@@ -114,31 +115,32 @@ def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
         same[1:] &= a.columns[name][rows[1:]] == a.columns[name][rows[:-1]]
     start, failed = a.start[rows], fate[rows] >= Fate.FAILED
     gap = np.diff(start, prepend=start[0])
-    recovered = np.concatenate(([False], _fine_between(a, fate, rows[:-1], rows[1:]))) & (gap >= AT_ONCE)
+    turned = np.concatenate(([False], _turned_between(a, fate, rows[:-1], rows[1:]))) & (gap >= AT_ONCE)
     ungreeted = (a.stage[rows] == Stage.SYN) & failed
     after_failure = np.concatenate(([False], failed[:-1] & ~ungreeted[:-1]))
     residual = ungreeted & after_failure & (gap < RESIDUAL)
-    numbers[rows] = np.cumsum(~(same & (((gap < ATTEMPT) & ~recovered) | residual))) - 1
+    numbers[rows] = np.cumsum(~(same & (((gap < ATTEMPT) & ~turned) | residual))) - 1
     return numbers
 
 
-def _fine_between(a: Table, fate: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Whether a fine flow of the same client began between the begins of two flows."""
-    client, start = a.client.astype(np.int64), a.start
-    fine = np.flatnonzero(fate == Fate.FINE)
-    fine = fine[np.lexsort((start[fine], client[fine]))]
-    low, high = (_rank(client[fine], start[fine], client[some], start[some]) for some in (before, after))
-    return high - low > (fate[before] == Fate.FINE)  # the earlier flow itself does not count
+def _turned_between(a: Table, fate: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Whether something of the same client, or at the same server, begun between two flows, fared the opposite way."""
+    fine, failed = fate == Fate.FINE, fate >= Fate.FAILED
+    turned = np.zeros(len(before), bool)
+    for opposite, mine in ((fine, failed[before]), (failed, fine[before])):
+        for who in (a.client, a.server):
+            low, high = (_rank(who[opposite], a.start[opposite], who[rows], a.start[rows]) for rows in (before, after))
+            turned |= mine & (high > low)
+    return turned
 
 
-def _rank(clients: np.ndarray, starts: np.ndarray, client: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """How many of the pairs (sorted by client, start) lie below each (client, start)."""
-    order = np.lexsort((np.concatenate((np.ones(len(clients)), np.zeros(len(client)))),
-                        np.concatenate((starts, start)), np.concatenate((clients, client))))  # fmt: skip
-    below = np.cumsum(order < len(clients))
+def _rank(known: np.ndarray, starts: np.ndarray, who: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """How many of the pairs (known, starts) lie below each (who, start)."""
+    query = np.concatenate((np.ones(len(known)), np.zeros(len(who))))  # at a tie the question comes first
+    order = np.lexsort((query, np.concatenate((starts, start)), np.concatenate((known, who))))
     rank = np.empty(len(order), np.int64)
-    rank[order] = below
-    return rank[len(clients) :]
+    rank[order] = np.cumsum(order < len(known))
+    return rank[len(known) :]
 
 
 def counted(attempts: Table, fate: np.ndarray) -> tuple[Table, np.ndarray]:

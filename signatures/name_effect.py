@@ -64,11 +64,23 @@ NETWORK_EFFECT = _rule(
     "A fault inside that network.",
     _EXACT,
 )  # fmt: skip
+NETWORK_EFFECT_FEW = _rule(
+    "network_effect_few", "supporting",
+    "At this server, attempts from one client network fail and those from others do not; chance does so once in twenty.",
+    "A fault inside that network.",
+    _EXACT,
+)  # fmt: skip
 ELSEWHERE = _rule(
     "name_elsewhere", "supporting",
     "The same name fails at several unrelated addresses.",
     "One operator's fault at all of them.",
     "Controls of name-based filtering",
+)  # fmt: skip
+HELLO_EFFECT = _rule(
+    "fingerprint_effect", "supporting",
+    "Hellos of one make fail and those of another are served, with the same name at the same address.",
+    "Servers that cannot take the larger of them; then its bytes are acknowledged all the same.",
+    _EXACT,
 )  # fmt: skip
 LARGE_FAILS = _rule(
     "large_hello_fails", "supporting",
@@ -78,7 +90,16 @@ LARGE_FAILS = _rule(
     leans="genuine",
 )  # fmt: skip
 
-RULES = (NAME_EFFECT, NAME_EFFECT_FEW, CUT_OFF, NETWORK_EFFECT, ELSEWHERE, LARGE_FAILS)
+RULES = (
+    NAME_EFFECT,
+    NAME_EFFECT_FEW,
+    CUT_OFF,
+    NETWORK_EFFECT,
+    NETWORK_EFFECT_FEW,
+    HELLO_EFFECT,
+    ELSEWHERE,
+    LARGE_FAILS,
+)
 
 _ACTION = {
     int(Fate.SILENT): "drop", int(Fate.STALLED): "delayed_drop", int(Fate.RESET): "rst", int(Fate.CLOSED): "fin",
@@ -106,7 +127,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     cut_off = _cut_off(trial.a)
     if cut_off.any():
         found += _names(trial, cut_off, (CUT_OFF, CUT_OFF))
-    return [*found, *_networks(trial, failed), *_large_hellos(trial)]
+    return [*found, *_hellos(trial, failed), *_networks(trial, failed), *_large_hellos(trial)]
 
 
 class _Trial(NamedTuple):
@@ -197,6 +218,35 @@ def _strata(a: Table, bad, greeted, mine) -> tuple[list[tuple[int, int, int, int
     return strata, interleaved
 
 
+def _hellos(trial: _Trial, failed: np.ndarray) -> list[Finding]:
+    """One name and address, two makes of hello (JA4): does the make decide?"""
+    a, seen = trial.a, trial.seen
+    spoken = (a.synacks > 0) & (a.name >= 0) & (a.ja4 >= 0)
+    tested = []
+    for group in groups_of(a, spoken & failed, "client", "name", "server", "ja4"):
+        one = group[0]
+        here = spoken & (a.client == a.client[one]) & (a.name == a.name[one]) & (a.server == a.server[one])
+        own, other = here & (a.ja4 == a.ja4[one]), here & (a.ja4 != a.ja4[one])
+        good = a.start[other & ~failed]
+        if len(group) < NAMED or not ((good > a.start[group].min()) & (good < a.start[group].max())).any():
+            continue
+        p = fisher(*(int(n) for n in ((own & failed).sum(), own.sum(), (other & failed).sum(), other.sum())))
+        tested.append((p, group, own, other))
+    found = []
+    for p, (_, group, own, other) in zip(holm([p for p, *_ in tested]), tested, strict=True):
+        if p > FEW:
+            continue
+        measured = {
+            "p": float(f"{p:.3g}"), "failed": len(group), "tried": int(own.sum()), "others_tried": int(other.sum()),
+            "others_fine": int((other & ~failed).sum()),
+        }  # fmt: skip
+        make = seen.text(a.ja4[group[0]])
+        method = Method(_ACTION.get(int(trial.fate[group[0]]), "drop"), "fingerprint", "unknown", make)
+        subject = f"target {seen.text(a.target[group[0]])} at hello {make}"
+        found.append(_about(HELLO_EFFECT, subject, a[group], measured, method))
+    return found
+
+
 def _networks(trial: _Trial, failed: np.ndarray) -> list[Finding]:
     """At a server: client networks that fail against others, target by target."""
     a, seen = trial.a, trial.seen
@@ -219,7 +269,7 @@ def _networks(trial: _Trial, failed: np.ndarray) -> list[Finding]:
             tested.append((p, np.flatnonzero(own & failed), own, other))
     found = []
     for p, (_, group, own, other) in zip(holm([p for p, *_ in tested]), tested, strict=True):
-        if p > SURE:
+        if p > FEW:
             continue
         measured = {
             "p": float(f"{p:.3g}"), "failed": len(group), "tried": int(own.sum()), "others_tried": int(other.sum()),
@@ -227,7 +277,8 @@ def _networks(trial: _Trial, failed: np.ndarray) -> list[Finding]:
         }  # fmt: skip
         method = Method(_ACTION.get(int(trial.fate[group[0]]), "drop"), "none_seen", "unknown")
         subject = f"target {seen.text(a.target[group[0]])} at {_network(seen.text(a.client[group[0]]) or '', 24, 48)}"
-        found.append(_about(NETWORK_EFFECT, subject, a[group], measured, method))
+        rule = NETWORK_EFFECT if p <= SURE else NETWORK_EFFECT_FEW
+        found.append(_about(rule, subject, a[group], measured, method))
     return found
 
 

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from analyzer.controls import Fate, counted, fates, groups_of
+from analyzer.controls import GAVE_UP, Fate, counted, fates, groups_of
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import TCP_ACK, TCP_RST, TCP_SYN, Cut, Kind, Table, Vantage
@@ -32,6 +32,8 @@ SECOND = 1_000_000_000
 RESENT = 3  # three resends are lost together once in 1,000 at 10 % loss, and no radio link holds out that long unheard
 UNHEARD_FOR = 2 * SECOND  # three resends take 0.3 + 0.6 + 1.2 s at the least RTO of today's systems (RFC 6298, Linux)
 DEAD_FOR = 10 * SECOND  # a server application that answers later than this has been given up by every client
+HANDSHAKE_ACK = 1  # packet of the client that is neither SYN nor payload
+YOUNG = 20 * SECOND  # of talk: connection trackers forget after 30 s of idleness at the least (RFC 5382 asks for hours)
 AGAIN = 2  # attempts: what befell the first befell the second, with a live SYN/ACK in between
 CONTROLS_WITHIN = 60 * SECOND  # of the failures, for "others were fine meanwhile"
 TWO_SEGMENTS = 1300  # bytes: a hello that fits no single segment on any common path
@@ -74,6 +76,14 @@ DROPPED_AGAIN = _rule(
     "A dead machine behind a proxy that greets in its name.",
     "The kernel acknowledges, not the application; 0 of 1,500 benign flows |",
 )  # fmt: skip
+DEAD_AGAIN = _rule(
+    "dead_again", "strong",
+    "Each time a connection begins well and soon nothing that the client sends is acknowledged any more, while others "
+    "are fine and the next one is greeted.",
+    "A host that dies with every connection; a connection tracker that forgets within seconds.",
+    "Xue et al., IMC 2022, SNI-II; the kernel acknowledges, not the application",
+    action="delayed_drop",
+)  # fmt: skip
 TWO_HELLOS = _rule(
     "conflicting_hello", "weak",
     "Two different contents were sent for the same bytes of the hello: a local packet tool is at work.",
@@ -82,7 +92,7 @@ TWO_HELLOS = _rule(
     family="content", leans="limit",
 )  # fmt: skip
 
-RULES = (UNANSWERED, TAIL, DEAD, ACKS_UNHEARD, DROPPED_AGAIN, TWO_HELLOS)
+RULES = (UNANSWERED, TAIL, DEAD, ACKS_UNHEARD, DROPPED_AGAIN, DEAD_AGAIN, TWO_HELLOS)
 
 
 def _silenced(flows: Table) -> np.ndarray:
@@ -172,22 +182,37 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     if not len(attempts):
         return []
     fate = fates(attempts, seen.text)
-    return _dropped_again(attempts, fate, seen)
+    return _again(attempts, fate, seen)
 
 
-def _dropped_again(flows: Table, flow_fate: np.ndarray, seen: Seen) -> list[Finding]:
+def _again(flows: Table, flow_fate: np.ndarray, seen: Seen) -> list[Finding]:
+    """What befell a target's connections again and again, each of them greeted, while others were fine."""
     a, fate = counted(flows, flow_fate)
-    dropped = (fate == Fate.SILENT) & (a.synacks > 0) & (a.new_down == 0)
-    dropped &= (a.unacked_up > 0) & (a.resent_up >= RESENT)
-    dropped &= a.new_up < TWO_SEGMENTS  # larger ones fail at broken servers and path MTU holes
+    unheard = (a.synacks > 0) & (a.unacked_up > 0) & (a.resent_up >= RESENT)
+    # Large segments are also lost to path MTU holes. The small last one of several is not: had it come through, the
+    # receiver would have said so at once (RFC 5681, section 4.2).
+    segments = a.packets_up - a.syns - a.resent_up - HANDSHAKE_ACK
+    small = (a.unacked_up < TWO_SEGMENTS) | ((segments > 1) & (a.packets_down <= a.synacks))
+    dropped = unheard & small & (fate == Fate.SILENT) & (a.new_down == 0)
+    young = a.last_down - a.first_up_data < YOUNG
+    dead = unheard & (a.unacked_up < TWO_SEGMENTS) & (fate == Fate.STALLED) & young & (a.end - a.last_down >= GAVE_UP)
+    return [
+        *_each_time(a, fate, dropped, DROPPED_AGAIN, seen),
+        *_each_time(a, fate, dead, DEAD_AGAIN, seen),
+    ]
+
+
+def _each_time(a: Table, fate: np.ndarray, befell: np.ndarray, rule: Rule, seen: Seen) -> list[Finding]:
     fine = a[fate == Fate.FINE]
     found = []
-    for group in groups_of(a, dropped, "client", "target", "server", "port"):
+    for group in groups_of(a, befell, "client", "target", "port"):
         mine = a[group]
-        others = (fine.server != mine.server[0]) | (fine.target != mine.target[0])
+        same_host = np.isin(fine.server, mine.server)
+        others = ~same_host | (fine.target != mine.target[0])
         others &= (fine.client == mine.client[0]) & (fine.start >= mine.start.min() - CONTROLS_WITHIN)
         others &= fine.start <= mine.end.max() + CONTROLS_WITHIN
-        served = (fine.server == mine.server[0]) & (fine.target == mine.target[0]) & (fine.port == mine.port[0])
+        served = same_host & (fine.target == mine.target[0]) & (fine.port == mine.port[0])
+        served &= (fine.ja4 < 0) | np.isin(fine.ja4, mine.ja4)  # another program's hello may be spared
         served &= (fine.start >= mine.start.min()) & (fine.start <= mine.end.max())
         if len(group) < AGAIN or not others.any() or served.any():
             continue
@@ -195,8 +220,9 @@ def _dropped_again(flows: Table, flow_fate: np.ndarray, seen: Seen) -> list[Find
         witnesses = [Witness(f, "trigger") for f in mine.asked_frame.tolist()[:8]]
         witnesses += [Witness(f, "missing_after") for f in mine.last_frame.tolist()[:8]]
         witnesses += [Witness(f, "baseline") for f in fine.asked_frame[others].tolist()[:3] if f >= 0]
-        subject = f"target {seen.text(mine.target[0])} at {seen.text(mine.server[0])}"
-        found.append(_about(DROPPED_AGAIN, subject, mine, measured, witnesses, Method("drop", position="in_path")))
+        subject = f"target {seen.text(mine.target[0])} at port {mine.port[0]}"
+        method = Method(rule.action or "drop", position="in_path")
+        found.append(_about(rule, subject, mine, measured, witnesses, method))
     return found
 
 

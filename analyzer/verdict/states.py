@@ -59,7 +59,7 @@ def state_of(case: Case, setting: Setting) -> str:
     refusable = case.action in ANSWERING_FOR_ITSELF and not setting.at_home
     if case.effect("strong") and not refusable:
         return "likely_blocked"
-    clean = setting.clean("same_address_other_name")
+    clean = setting.clean("same_address_other_name") or setting.clean("other_client_networks")
     if named and clean and case.supporting and not refusable:
         return "likely_blocked"
     if case.supporting >= ENOUGH_SUPPORT and clean:
