@@ -157,7 +157,7 @@ def _key(flow: int, stream: int, proto: int, client: str, port: int, server: str
 
 
 def _slowed(verdict: Verdict, seen: SeenStore) -> list[int]:
-    """Bulky flows of a verdict about slowness, the bulkiest first, then those of its controls."""
+    """Bulky flows of a verdict about slowness, the bulkiest first; then others of the same client, controls first."""
     affected = [named for named in verdict.methods if named.method.action in SLOWED]
     if not affected:
         return []
@@ -166,11 +166,12 @@ def _slowed(verdict: Verdict, seen: SeenStore) -> list[int]:
     size = np.maximum(a.new_up, a.new_down)
     mine = bulky & np.isin(a.flow, _flows_of(affected))
     targets = [seen.number(control.target) for control in verdict.controls]
-    others = bulky & np.isin(a.target, targets) & ~mine
+    control = np.isin(a.target, targets)
+    others = bulky & ~np.isin(a.flow, _flows_of(verdict.methods)) & np.isin(a.client, a.client[mine])
     picked = []
     for mask in (mine, others):
         at = np.flatnonzero(mask)
-        picked += a.flow[at[np.lexsort((a.flow[at], -size[at]))][:SERIES_OF_A_KIND]].tolist()
+        picked += a.flow[at[np.lexsort((a.flow[at], -size[at], ~control[at]))][:SERIES_OF_A_KIND]].tolist()
     return picked
 
 

@@ -51,3 +51,8 @@ def _ends(flow: FlowKey) -> str:
     if flow.client_port > 0:
         parts.append(f"{flow.protocol}.port == {flow.client_port}")
     return " && ".join(parts)
+
+
+def endpoint(address: str, port: int) -> str:
+    """An address with its port, as people write it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

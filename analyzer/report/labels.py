@@ -1,4 +1,4 @@
-"""Labels of what a report says about a verdict: one list for every renderer."""
+"""Labels and banners that every renderer shares."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ LABELS = {
     "next": N_("Next step"),
     "evidence": N_("Evidence"),
 }
+
+SAFE = N_(
+    "Safe to forward: the addresses, ports and names of the capturing device, the file's name, exact times and the "
+    "names of unconcerned sites are hidden."
+)
+COMPLETE = N_(
+    "Complete: this report holds the addresses, names and times of the person who captured. Forward it with care."
+)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import analyzer
 from analyzer.report import coverage, filters, sentences
 from analyzer.report.escape import code
-from analyzer.report.labels import LABELS
+from analyzer.report.labels import COMPLETE, LABELS, SAFE
 from analyzer.report.moments import clock, day
 from analyzer.report.redact import HOUR, discreet, forwardable
 from analyzer.report.words import N_, Words
@@ -20,14 +20,6 @@ from analyzer.result import CaptureInfo, FlowKey, Named, Result, Verdict
 FRAMES_PER_ROLE = 12
 CONVERSATIONS = 8
 TOGETHER = ("insufficient", "ok")
-
-SAFE = N_(
-    "Safe to forward: the addresses, ports and names of the capturing device, the file's name, exact times and the "
-    "names of unconcerned sites are hidden."
-)
-COMPLETE = N_(
-    "Complete: this report holds the addresses, names and times of the person who captured. Forward it with care."
-)
 
 
 def render(
@@ -159,8 +151,8 @@ class _Page:
         )
 
     def conversation(self, flow: FlowKey) -> str:
-        client = flow.client if flow.client_port < 0 else _end(flow.client, flow.client_port)
-        return f"{flow.protocol} {code(client)} → {code(_end(flow.server, flow.server_port))}"
+        client = flow.client if flow.client_port < 0 else filters.endpoint(flow.client, flow.client_port)
+        return f"{flow.protocol} {code(client)} → {code(filters.endpoint(flow.server, flow.server_port))}"
 
     def points(self, label: str, values: list[str]) -> str:
         if not values:
@@ -221,10 +213,6 @@ class _Page:
                 for comment in result.capture.comments
             ]
         yield "  \n".join(lines)
-
-
-def _end(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _cell(text: str) -> str:

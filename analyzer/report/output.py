@@ -121,4 +121,8 @@ def render(
             for said in words
             for result in results
         )
+    if format == "html":
+        from analyzer.report import html
+
+        return html.render(results, words, full=full, circumvention=show_circumvention, everything=everything)
     raise UsageError(f"no report format {format!r}; there is {', '.join(dict.fromkeys(FORMATS.values()))}")

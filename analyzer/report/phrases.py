@@ -20,6 +20,27 @@ STATES = {
     "ok": N_("Working"),
 }
 
+SHORT = {  # where a word must do, beside the full phrase
+    "blocked": N_("Blocked"),
+    "likely_blocked": N_("Probably blocked"),
+    "throttled": N_("Slowed down"),
+    "likely_throttled": N_("Probably slowed down"),
+    "impaired": N_("Not working well"),
+    "down": N_("Refused by the server"),
+    "insufficient": N_("Cannot tell"),
+    "ok": N_("Working"),
+}
+
+SHORT_IN_PART = {
+    "blocked": N_("Blocked in part"),
+    "likely_blocked": N_("Probably blocked in part"),
+    "throttled": N_("Slowed down in part"),
+    "likely_throttled": N_("Probably slowed down in part"),
+    "impaired": N_("Not working well in part"),
+    "down": N_("Refused in part"),
+    "insufficient": N_("Cannot tell all"),
+}
+
 IN_PART = {  # a service of which something else works
     "blocked": N_("Blocked in part"),
     "likely_blocked": N_("Probably blocked in part (other causes not excluded)"),
@@ -162,8 +183,14 @@ ROLES = {  # of a service; any other word is shown as it is
     "push": N_("notifications"),
     "dc": N_("main servers"),
     "cdn": N_("files"),
+    "check": N_("connectivity check"),
+    "dns": N_("name lookups"),
+    "time": N_("clock"),
+    "stun": N_("call setup"),
     "other": N_("other"),
 }
+
+AUXILIARY = frozenset({"check", "dns", "time", "stun", "push"})  # roles that nobody uses for their own sake
 
 VANTAGES = {
     "client": N_("captured at the client"),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.result import CaptureInfo, Control, FlowKey, Named, Network, Result, RuledOut, Verdict
+from analyzer.result import CaptureInfo, Control, Exhibit, FlowKey, Named, Network, Result, RuledOut, Verdict
 from analyzer.signature import Finding
 from analyzer.tables import Table
 
@@ -96,7 +96,8 @@ class _Veil:
     def _find_clients(self) -> None:
         """Clients of flows under no verdict may still be spoken of in a measured value."""
         table = self.given.flow_table
-        for client in dict.fromkeys(table.client.tolist() if table is not None else ()):
+        shown = [exhibit.key.client for exhibit in self.given.exhibits]
+        for client in dict.fromkeys([*shown, *(table.client.tolist() if table is not None else ())]):
             self._replace(client, "client")
 
     def _hidden(self, target: str, service: str | None) -> bool:
@@ -120,6 +121,7 @@ class _Veil:
             findings=tuple(map(self._finding, given.findings)),
             flow_table=self._flows(given.flow_table) if given.flow_table is not None else None,
             error=self._text(given.error),
+            exhibits=tuple(map(self._exhibit, given.exhibits)),
         )
 
     def _capture(self, capture: CaptureInfo) -> CaptureInfo:
@@ -207,6 +209,16 @@ class _Veil:
             if char == "." and bare[at + 1 :] in self.stand_ins:
                 return self.stand_ins[bare[at + 1 :]]
         return token
+
+    def _exhibit(self, exhibit: Exhibit) -> Exhibit:
+        packets, series = ({**t.columns, "ts": t.ts - self.shift} for t in (exhibit.packets, exhibit.series))
+        return replace(
+            exhibit,
+            key=self._flow(exhibit.key),
+            target=self._whole(exhibit.target),
+            packets=Table(exhibit.packets.schema, packets),
+            series=Table(exhibit.series.schema, series),
+        )
 
     def _flows(self, table: Table) -> Table:
         """The flows table alike. A name that no shown verdict is about is hidden, verdict or not."""

@@ -88,6 +88,12 @@ class Words:
             return self.say("{size} kB", size=self.number(count / 1000, 1))
         return self.plural("{n} byte", "{n} bytes", count)
 
+    def size_of(self, count: float) -> str:
+        """A size on an axis: no decimals."""
+        if count >= 10_000_000:
+            return self.say("{size} MB", size=self.number(count / 1e6))
+        return self.size(round(count)) if count < 1000 else self.say("{size} kB", size=self.number(count / 1000))
+
     def duration(self, ns: int) -> str:
         """A length of time, as coarse as a reader needs it."""
         seconds = ns / 1e9
