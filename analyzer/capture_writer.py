@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import numpy as np
@@ -18,6 +19,7 @@ from analyzer.kernels import kernel
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _FIXED = 32  # bytes of an enhanced packet block around its data
 _SNAPLEN = 1 << 18
+_LONGEST_COMMENT = 60_000  # bytes: an option's length is a 16-bit number
 
 
 @kernel
@@ -64,8 +66,8 @@ class CaptureWriter:
         application = _option(4, f"interference-analyzer {__version__}".encode()) + _option(0, b"")
         self._block(_SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + application)
 
-    def write(self, frames: Frames) -> None:
-        """Append a block of frames."""
+    def write(self, frames: Frames, comments: Mapping[int, str] | None = None) -> None:
+        """Append a block of frames; `comments` holds packet comments by frame number."""
         if not len(frames.offset):
             return
         for link in np.unique(frames.link).tolist():
@@ -77,7 +79,8 @@ class CaptureWriter:
         numbers = np.array([self._interfaces[link] for link in links.tolist()], np.int64)
         interface = numbers[np.searchsorted(links, frames.link)]
         out = np.zeros(int((frames.caplen + _FIXED + 3).sum()), np.uint8)
-        self._file.write(out[: packet_blocks(frames, interface, out)].tobytes())
+        blocks = out[: packet_blocks(frames, interface, out)].tobytes()
+        self._file.write(_commented(blocks, frames, comments) if comments else blocks)
         self._file.flush()
 
     def close(self) -> None:
@@ -92,6 +95,19 @@ class CaptureWriter:
     def _block(self, kind: int, body: bytes) -> None:
         length = 12 + len(body)
         self._file.write(struct.pack("<II", kind, length) + body + struct.pack("<I", length))
+
+
+def _commented(blocks: bytes, frames: Frames, comments: Mapping[int, str]) -> bytes:
+    """The same blocks, with an opt_comment (option 1) in those whose frames are commented on."""
+    ends = np.cumsum(_FIXED + ((frames.caplen + 3) & ~3)).tolist()
+    out, at = [], 0
+    for i in np.flatnonzero(np.isin(frames.number, list(comments))).tolist():
+        start = ends[i - 1] if i else 0
+        options = _option(1, comments[int(frames.number[i])].encode()[:_LONGEST_COMMENT]) + _option(0, b"")
+        length = struct.pack("<I", ends[i] - start + len(options))
+        out += [blocks[at : start + 4], length, blocks[start + 8 : ends[i] - 4], options, length]
+        at = ends[i]
+    return b"".join([*out, blocks[at:]])
 
 
 def _option(code: int, value: bytes) -> bytes:

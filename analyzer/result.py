@@ -91,6 +91,7 @@ class Control(NamedTuple):
     attempts: int
     fine: int
     frames: tuple[int, ...] = ()  # a frame of each, to look at
+    flows: tuple[int, ...] = ()  # their flows
 
 
 class RuledOut(NamedTuple):

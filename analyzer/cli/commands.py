@@ -23,6 +23,7 @@ COMMANDS = {  # command -> module with a function of that name, in the order of 
     "rules": "catalogue",
     "services": "catalogue",
     "doctor": "doctor",
+    "extract": "extract",
     "guide": "guide",
 }
 DEFAULT = "analyze"

@@ -182,7 +182,8 @@ class _Bench:
             fine = self.merged_fate[rows] == Fate.FINE
             common = self.seen.text(int(np.bincount(np.maximum(self.merged.target[rows], 0)).argmax())) or ""
             frames = tuple(self.merged.frame[rows[fine]][:3].tolist())
-            found.append(Control(fared.kind, common, len(rows), int(fine.sum()), frames))
+            flows = tuple(self.merged.flow[rows][: limits.MAX_FLOWS_NAMED].tolist())
+            found.append(Control(fared.kind, common, len(rows), int(fine.sum()), frames, flows))
         return tuple(found)
 
     def _weigh(self, cases: Sequence[Case], controls: Sequence[Control], label: Known) -> tuple[str, tuple[Named, ...]]:
