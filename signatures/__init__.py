@@ -21,6 +21,7 @@ MODULES = (
     "dns_tampering",
     "dns_denial",
     "call_blocking",
+    "tls_interception",
 )  # in reading order
 
 
