@@ -22,6 +22,7 @@ MODULES = (
     "dns_denial",
     "call_blocking",
     "tls_interception",
+    "tls_alerts",
 )  # in reading order
 
 

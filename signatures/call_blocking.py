@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.controls import Fate, fates
+from analyzer.controls import Fate, fates, groups_of
 from analyzer.exact import fisher
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import End, Table, Vantage
@@ -116,9 +116,8 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     role = seen.number("calls")
     a = a[np.isin(a.client, a.client[(a.proto == UDP) & (a.role == role)])] if role >= 0 else a[:0]
     fine = fates(a, seen.text) == Fate.FINE
-    order = np.argsort(a.client, kind="stable")
     found: list[Finding] = []
-    for rows in np.split(order, np.flatnonzero(np.diff(a.client[order])) + 1) if len(a) else []:
+    for rows in groups_of(a, np.ones(len(a), bool), "client"):
         mine = a[rows]
         calls = (mine.proto == UDP) & (mine.role == role) & (mine.service >= 0)
         for unit in _calls(mine, np.flatnonzero(calls)):
@@ -158,8 +157,10 @@ def _silent_relays(a: Table, unit: np.ndarray, fine: np.ndarray, seen: Seen) -> 
     answered = len(np.unique(a.server[elsewhere]))
     p = fisher(min(relays, ENOUGH), min(relays, ENOUGH), 0, min(answered, ENOUGH))
     baseline = [Witness(f, "baseline") for f in a.frame[elsewhere].tolist()[:4] + a.frame[chat].tolist()[:2]]
+    asked = np.zeros(len(a), bool)
+    asked[rows] = True
     found = []
-    for some in _by_target(a, rows):
+    for some in groups_of(a, asked, "target"):
         witnesses = [Witness(f, "trigger") for f in a.asked_frame[some].tolist()[:8] if f >= 0]
         witnesses += [Witness(f, "missing_after") for f in a.last_frame[some].tolist()[:8]]
         found.append(_about(RELAYS_SILENT, a[some], measured, witnesses + baseline, seen))
@@ -179,7 +180,7 @@ def _media(a: Table, calls: np.ndarray, seen: Seen) -> list[Finding]:
     one_way = answered & ~dead & (a.packets_up >= ONE_WAY_PACKETS) & (a.end - a.start >= MEDIA_FOR)
     one_way &= (a.packets_down < ONE_WAY_SHARE * a.packets_up) & (a.bytes_down <= STUN_SIZED * a.packets_down)
     found = []
-    for some in _by_target(a, np.flatnonzero(dead)):
+    for some in groups_of(a, dead, "target"):
         again = a.start[some].max() > a.last_down[some].min()  # the next call was answered again, and died again
         sure = again or any(_heard_meanwhile(a, i) for i in some.tolist()[:MOST])
         measured = {
@@ -188,7 +189,7 @@ def _media(a: Table, calls: np.ndarray, seen: Seen) -> list[Finding]:
             "sent_on_packets": int(a.alone_up[some].max()),
         }  # fmt: skip
         found.append(_about(MEDIA_DIES if sure else MEDIA_DIED_ONCE, a[some], measured, _ends(a, some), seen, "media"))
-    for some in _by_target(a, np.flatnonzero(one_way)):
+    for some in groups_of(a, one_way, "target"):
         measured = {"packets_up": int(a.packets_up[some].sum()), "packets_down": int(a.packets_down[some].sum())}
         found.append(_about(ONE_WAY, a[some], measured, _ends(a, some), seen, "media"))
     return found
@@ -200,13 +201,6 @@ def _heard_meanwhile(a: Table, i: int) -> bool:
     others = a.server != a.server[i]
     times = (a.first_down_data, a.last_new_down, a.last_down)
     return any(bool((others & (at >= low) & (at <= high)).any()) for at in times)
-
-
-def _by_target(a: Table, rows: np.ndarray) -> list[np.ndarray]:
-    if not len(rows):
-        return []
-    rows = rows[np.lexsort((a.start[rows], a.target[rows]))]
-    return np.split(rows, np.flatnonzero(np.diff(a.target[rows])) + 1)
 
 
 def _ends(a: Table, some: np.ndarray) -> list[Witness]:
