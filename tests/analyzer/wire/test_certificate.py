@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.wire import NEVER, Parse
-from analyzer.wire.certificate import Certificate, parse_certificate
+from analyzer.wire.certificate import Certificate, parse_certificate, signers
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -75,3 +75,10 @@ def test_a_mutated_certificate_is_an_answer(der, data):
     for at in data.draw(st.lists(st.integers(0, len(der) - 1), max_size=4)):
         changed[at] = data.draw(st.integers(0, 255))
     assert isinstance(parse_certificate(bytes(changed)), (Certificate, Parse))
+
+
+def test_signers_are_named_once_leaf_first():
+    chain = (make("a.example", "Middle"), make("Middle", "Root"), make("Root", "Root"))
+    assert signers(chain) == "Middle; Root"
+    assert signers((b"no certificate", chain[0])) == "Middle"
+    assert signers(()) is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.wire import NEVER, NOT_YET, Parse
-from analyzer.wire.http import MAX_BODY, Request, Response, parse_request, parse_response
+from analyzer.wire.http import MAX_BODY, Request, Response, host_of, parse_request, parse_response
 
 GET = b"GET /a?b HTTP/1.1\r\nUser-Agent: x\r\nhost:  web.example.org:8080 \r\nCookie: "
 PAGE = (
@@ -120,3 +120,14 @@ def test_a_mutated_response_is_an_answer(changes):
     for at, value in changes:
         stream[at] = value
     assert isinstance(parse_response(bytes(stream)), (Response, Parse))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://blocked.example/x?u=http://a.example", "blocked.example"), ("https://u@a.example:8443/", "a.example:8443"),
+        ("//cdn.example/y", "cdn.example"), ("/path", None), ("next?u=http://a.example", None), ("", None), ("mailto:a", None),
+    ],
+)  # fmt: skip
+def test_where_a_url_leads(url, host):
+    assert host_of(url) == host
