@@ -26,10 +26,10 @@ lab: packages-test .venv/ready ## emulated networks that interfere for real, int
 
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
-python := $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
-fonts := $(if $(wildcard /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf),,fonts-dejavu-core)
-demo_packages := $(strip $(python) $(call missing,tshark,tshark))
-test_packages := $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) \
+python = $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
+fonts = $(if $(wildcard /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf),,fonts-dejavu-core)
+demo_packages = $(strip $(python) $(call missing,tshark,tshark))
+test_packages = $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) \
 	$(call missing,chromium,chromium))
 
 packages-demo packages-test: export DEBIAN_FRONTEND := noninteractive
