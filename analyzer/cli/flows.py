@@ -20,20 +20,8 @@ from analyzer.report.redact import discreet, forwardable
 from analyzer.tables import End, Stage
 
 HEAD = (
-    "FLOW",
-    "STREAM",
-    "AT",
-    "PROTO",
-    "CLIENT",
-    "SERVER",
-    "PORT",
-    "NAME",
-    "SERVICE",
-    "STAGE",
-    "END",
-    "PACKETS",
-    "BYTES",
-)
+    "FLOW", "STREAM", "AT", "PROTO", "CLIENT", "SERVER", "PORT", "NAME", "SERVICE", "STAGE", "END", "PACKETS", "BYTES",
+)  # fmt: skip
 
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", hidden=True)]
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write .parquet, .csv or .json.")]

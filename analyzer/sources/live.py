@@ -56,10 +56,10 @@ class LiveCapture:
         assert self._process.stdout is not None
         try:
             self.source: Source = open_source(self._process.stdout, name=iface)
-        except CaptureError as error:
+        except CaptureError:
             self.stop()
             self._listener.join(_SETTLE)
-            raise CaptureError(self._complaint(iface) or error.why) from None
+            raise CaptureError(self._complaint(iface)) from None
 
     def blocks(self) -> Iterator[Frames]:
         """Frames as they come, until the capture ends."""
@@ -100,15 +100,15 @@ class LiveCapture:
                 return int(found[1])
         return None
 
-    def _complaint(self, iface: str) -> str | None:
+    def _complaint(self, iface: str) -> str:
         """What the capturing program says went wrong, in one line without its advice."""
         said = self._said.decode(errors="replace")
         if "permission" in said.lower():
             return f"there is no permission to capture on {iface}: try it as root (sudo), or let this user run dumpcap"
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         own = [at for at, line in enumerate(lines) if line.startswith(f"{self.program}: ")]
-        why = lines[own[0] : own[0] + 2] if own else lines[-1:]
-        return f"cannot capture on {iface}: {' '.join(why).removeprefix(f'{self.program}: ')}" if why else None
+        why = lines[own[0] : own[0] + 2] if own else lines[-1:] or [f"{self.program} ended without a word"]
+        return f"cannot capture on {iface}: {' '.join(why).removeprefix(f'{self.program}: ')}"
 
 
 def capture_command(iface: str, bpf: str | None) -> tuple[str, list[str]]:
