@@ -41,4 +41,5 @@ def test_the_first_capture():
     assert "rst.server_talks_on: " in text
     assert "forged" in text
     assert len(shown(notebook, "text/html")) >= 4  # tables
+    assert len(shown(notebook, "image/svg+xml")) == 2  # timeline and ladder
     assert len(shown(notebook, "image/png")) == 1
