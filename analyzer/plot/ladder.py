@@ -14,7 +14,7 @@ from typing import NamedTuple
 from analyzer.plot.svg import Canvas, Drawing
 
 WIDE, NARROW = 560, 336  # px; a phone shows the narrow one without scaling its text down
-TOP = 48  # px above the lanes, for their names
+TOP = 56  # px above the lanes, for their names
 ROUND_TRIP = 200  # px for one way there and back, if all fits
 BUSY = 620  # px for all time in which something is under way
 LABEL = 29  # px a label of two lines takes
@@ -61,7 +61,7 @@ def draw(ladder: Ladder, width: int = WIDE) -> Drawing:
 class _Page:
     def __init__(self, ladder: Ladder, width: int):
         self.ladder, self.width = ladder, width
-        margin = 178 if width >= WIDE else 118
+        margin = 178 if width >= WIDE else 144
         near, far = (margin, width - 28) if ladder.near_left else (width - margin, 28)
         self.near, self.far = near, far
         self.path = near + (far - near) * 0.42
@@ -109,12 +109,13 @@ class _Page:
             anchor = "mid" if not outer else ("end" if self.ladder.near_left else "")
             edge = x if not outer else (self.width - 4 if self.ladder.near_left else 4)
             self.canvas.text(edge, 16, lane.title, f"b {anchor}".strip())
-            self.canvas.text(edge, 31, lane.below, f"small {anchor}".strip())
+            crowded = self.width < WIDE and x == self.path  # on a phone, the lanes' lines of text would touch
+            self.canvas.text(edge, 45 if crowded else 31, lane.below, f"small {anchor}".strip())
             if x == self.path and lost:
                 look = " wall"
             dead = self.ladder.dead_from if x == self.near else None
             middle = self.time(dead) if dead is not None else self.bottom
-            self.canvas.line(x, TOP - 8, x, middle, f"lane{look}")
+            self.canvas.line(x, TOP - 6, x, middle, f"lane{look}")
             if dead is not None:
                 self.canvas.line(x, middle, x, self.bottom, "lane dead")
 

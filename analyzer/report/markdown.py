@@ -36,8 +36,8 @@ def render(
     everything : bool
         The verdicts about all other names too, and small print about the capture.
     """
-    result = result if full else forwardable(result)
-    result = result if circumvention else discreet(result)
+    result = result if full else forwardable(result, words)
+    result = result if circumvention else discreet(result, words)
     blocks = _Page(result, words, full, circumvention, everything).blocks()
     return "\n\n".join(block for block in blocks if block) + "\n"
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from analyzer.report.words import N_, Words
 from analyzer.result import CaptureInfo, Control, Exhibit, FlowKey, Named, Network, Result, RuledOut, Verdict
 from analyzer.signature import Finding
 from analyzer.tables import Table
@@ -30,25 +31,34 @@ TOOLS = re.compile(  # circumvention tools, in names and details; a report that 
     r"(?<![a-z0-9])(tor|torproject|obfs[234]|shadowsocks\d*|getoutline|wireguard|amnezia\w*|vless|vmess|v2ray|v2fly"
     r"|psiphon\w*|getlantern|ultrasurf\w*|zapret|goodbyedpi|byedpi|fake-?tls|mtproto[-_]?proxy|tailscale)(?![a-z0-9])|vpn"
 )
+STAND_INS = {
+    "address": N_("address {letter}"),
+    "client": N_("client {letter}"),
+    "file": N_("file {letter}"),
+    "network": N_("network {letter}"),
+    "protocol": N_("protocol {letter}"),
+    "site": N_("site {letter}"),
+}
 SHORTEST = 3  # of a string that is replaced inside others: "-" is the name of standard input
 TOKEN = re.compile(r"[\w.:%-]+")  # what may be a name, an address, or an address with a port
 
 
-def forwardable(result: Result) -> Result:
-    """The same result with nothing in it that points to the person who captured it."""
-    return _Veil(result, private=True).result()
+def forwardable(result: Result, words: Words | None = None) -> Result:
+    """The same result with nothing in it that points to the person who captured it; stand-ins in that language."""
+    return _Veil(result, True, words or Words()).result()
 
 
-def discreet(result: Result) -> Result:
+def discreet(result: Result, words: Words | None = None) -> Result:
     """The same result without a circumvention tool named in it."""
-    return _Veil(result, private=False).result()
+    return _Veil(result, False, words or Words()).result()
 
 
 class _Veil:
     """Replaces private strings; the same string gets the same stand-in everywhere."""
 
-    def __init__(self, result: Result, private: bool):
+    def __init__(self, result: Result, private: bool, words: Words):
         self.given = result
+        self.words = words
         self.private = private
         self.stand_ins: dict[str, str] = {}
         self.shift = 0
@@ -108,7 +118,7 @@ class _Veil:
     def _replace(self, text: str, kind: str) -> None:
         if not text or text.lower() in self.stand_ins:
             return
-        self.stand_ins[text.lower()] = f"{kind} {_letters(self.numbers[kind])}"
+        self.stand_ins[text.lower()] = self.words.say(STAND_INS[kind], letter=_letters(self.numbers[kind]))
         self.numbers[kind] += 1
 
     def result(self) -> Result:
@@ -127,7 +137,7 @@ class _Veil:
     def _capture(self, capture: CaptureInfo) -> CaptureInfo:
         return replace(
             capture,
-            name="capture",
+            name=self.words.say("capture"),
             start=self._time(capture.start),
             end=self._time(capture.end),
             comments=(),

@@ -47,7 +47,7 @@ def show(
     circumvention : bool
         Circumvention tools may be named.
     """
-    _Page(result if circumvention else discreet(result), console, words, everything, circumvention).show()
+    _Page(result if circumvention else discreet(result, words), console, words, everything, circumvention).show()
 
 
 class _Page:

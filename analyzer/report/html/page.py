@@ -52,8 +52,8 @@ class Page:
 
     def __init__(self, result: Result, words: Words, prefix: str, full: bool, circumvention: bool, everything: bool):
         self.app = advice.recognise(result.capture)  # its name tells nothing about its owner
-        result = result if full else forwardable(result)
-        self.result = result if circumvention else discreet(result)
+        result = result if full else forwardable(result, words)
+        self.result = result if circumvention else discreet(result, words)
         self.words, self.prefix = words, prefix
         self.full, self.circumvention, self.everything = full, circumvention, everything
         self.say = words.say
@@ -224,7 +224,8 @@ class Page:
             worst = self.accused[0]
             return self.say(
                 N_(
-                    "{finding} Seen at {where} within {duration}; this does not show who did it, nor that it is so elsewhere."
+                    "{finding} This is what {where} showed within {duration}; it does not show who did it, nor that it "
+                    "is so elsewhere."
                 ),
                 finding=self.summary(worst),
                 where=where,
@@ -232,7 +233,8 @@ class Page:
             )
         return self.say(
             N_(
-                "{finding} Seen at {where} within {duration}; this does not show how it is elsewhere or at other times."
+                "{finding} This is what {where} showed within {duration}; it does not show how it is elsewhere or at "
+                "other times."
             ),
             finding=self.headline,
             where=where,
@@ -243,17 +245,17 @@ class Page:
     @cached_property
     def roles(self) -> list[str]:
         """Roles in use, as columns: those of our list first, in its order."""
-        used = {verdict.role or "" for verdict in self.shown if verdict.service}
-        used.discard("")
+        used = {verdict.role for line in self.services if _used(line) for verdict in line.verdicts if verdict.role}
         return [role for role in ROLES if role in used] + sorted(used - ROLES.keys())
 
     @property
-    def matrix(self) -> Iterator[tuple[str, list[tuple[State, str, str] | None]]]:
+    def matrix(self) -> Iterator[tuple[str, list[tuple[str, tuple[State, str, str] | None]]]]:
         """A row per known service: its name, and per role the state, how attempts fared and the anchor of its proof."""
         for line in self.services:
-            if not line.verdicts[0].service:
+            if not _used(line):
                 continue
-            yield line.name, [self._cell([v for v in line.verdicts if v.role == role]) for role in self.roles]
+            cells = [self._cell([v for v in line.verdicts if v.role == role]) for role in self.roles]
+            yield line.name, list(zip(map(self.role, self.roles), cells, strict=True))
 
     def _cell(self, verdicts: list[Verdict]) -> tuple[State, str, str] | None:
         if not verdicts:

@@ -24,9 +24,15 @@ WEIGHTS = {
     "weak": N_("weak alone"),
 }
 LEANING = {"genuine": N_("speaks against it"), "neutral": N_("neutral"), "limit": N_("a limit")}
-UNITS = {  # suffix of a measured quantity -> its unit as people write it
-    "_ms": "ms", "_us": "µs", "_s": "s", "_kbps": "kbit/s", "_bytes": "B", "_hops": "", "_percent": "%",
-}  # fmt: skip
+UNITS = {  # suffix of a measured quantity -> how people write it
+    "_ms": N_("{value} ms"),
+    "_us": N_("{value} µs"),
+    "_s": N_("{value} s"),
+    "_kbps": N_("{value} kbit/s"),
+    "_bytes": N_("{value} B"),
+    "_percent": N_("{value} %"),
+}
+MOST_CONVERSATIONS = 6
 
 
 class Axis(NamedTuple):
@@ -52,6 +58,7 @@ class Method(NamedTuple):
     speed: pictures.Speed | None
     proof: tuple[str, ...]
     since: str
+    conversations: tuple[str, ...]
     filters: tuple[str, ...]
 
 
@@ -94,6 +101,7 @@ class Proof:
             speed,
             tuple(sentences.proof(named, self.words, FRAMES_PER_ROLE)),
             self._since(named),
+            self._conversations(named),
             tuple(filters.of(named)),
         )
 
@@ -125,6 +133,17 @@ class Proof:
             ),
         )
 
+    def _conversations(self, named: Named) -> tuple[str, ...]:
+        said = [
+            f"{key.protocol.upper()} {code(client)} → {code(filters.endpoint(key.server, key.server_port))}"
+            for key in named.flows
+            for client in [key.client if key.client_port < 0 else filters.endpoint(key.client, key.client_port)]
+        ]
+        said = list(dict.fromkeys(said))  # with ports hidden, several look the same
+        more = len(said) - MOST_CONVERSATIONS
+        said = said[:MOST_CONVERSATIONS]
+        return tuple([*said, self.words.plural("and {n} more", "and {n} more", more)] if more > 0 else said)
+
     def _since(self, named: Named) -> str:
         if named.onset is None:
             return ""
@@ -154,13 +173,13 @@ class Proof:
             times = self.words.plural("{n} time", "{n} times", len(found)) if len(found) > 1 else ""
             frames = ", ".join(str(witness.frame) for witness in first.witnesses[:4])
             weight = self.words.say(LEANING.get(rule.leans, WEIGHTS[rule.strength]))
-            measured = self.words.listing(filter(None, (quantities(first), times)))
+            measured = self.words.listing(filter(None, (quantities(first, self.words), times)))
             yield Rule(rule.id, self.words.rule(rule.says), measured, weight, frames)
 
     def said(self, note: pictures.Note) -> Iterator[tuple[str, str, str]]:
         """A note of a ladder: what each rule means, its id, what it measured here."""
         for finding in note.findings:
-            yield self.words.rule(finding.rule.says), finding.rule.id, quantities(finding)
+            yield self.words.rule(finding.rule.says), finding.rule.id, quantities(finding, self.words)
 
     @property
     def controls(self) -> list[str]:
@@ -183,14 +202,13 @@ class Proof:
         return sentences.next_step(self.verdict.next, self.words) if self.verdict.next else ""
 
 
-def quantities(finding: Finding) -> str:
-    """The measured values with their units behind them, names in code."""
-    return ", ".join(_quantity(key, value) for key, value in finding.measured.items() if value is not None)
+def quantities(finding: Finding, words: Words) -> str:
+    """The measured values with their units behind them, their names as code."""
+    return words.listing(_quantity(key, value, words) for key, value in finding.measured.items() if value is not None)
 
 
-def _quantity(key: str, value: object) -> str:
-    unit = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
-    name = key.removesuffix(unit) if UNITS.get(unit) else key
+def _quantity(key: str, value: object, words: Words) -> str:
+    suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
     said = f"{value:.4g}" if isinstance(value, float) else str(value)
     shown = said if isinstance(value, int | float) else code(said)
-    return f"{code(name)} {shown}" + (f" {UNITS[unit]}" if UNITS.get(unit) else "")
+    return f"{code(key.removesuffix(suffix))} {words.say(UNITS[suffix], value=shown) if suffix else shown}"

@@ -115,7 +115,7 @@ def _arrival(best: _Leg, controls: list[_Leg], named: Named, words: Words) -> Tw
         plot.Graph(
             words.say(N_("Bytes that arrived since the start of the transfer, against the fitted limit")),
             curves,
-            _seconds,
+            lambda t: words.duration(round(t * 1e9)),
             words.size_of,
             [level],
         ),
@@ -151,12 +151,8 @@ def _sequence(leg: _Leg, words: Words) -> Twice:
     graph = plot.Graph(
         words.say(N_("Sequence graph of the start of one transfer: what came, what was missing, what was sent again")),
         [],
-        _seconds,
+        lambda t: words.duration(round(t * 1e9)),
         words.size_of,
         segments=marks,
     )
     return _both(graph, plot.HALF, 260)
-
-
-def _seconds(value: float) -> str:
-    return f"{value:g} s"

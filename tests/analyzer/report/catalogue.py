@@ -7,10 +7,13 @@ Rules are written by signatures and say what they mean in English; they are read
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -24,7 +27,8 @@ from analyzer.signature import Rule
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "analyzer" / "locale"
 KEYWORDS = {"N_": None, "say": None, "plural": (1, 2), "pgettext": ((1, "c"), 2)}
-METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+METHODS = [("**.py", "tests.analyzer.report.catalogue:calls"), ("**.html", "jinja2")]
+JINJA = {"silent": "false"}
 
 
 def messages() -> Catalog:
@@ -39,12 +43,19 @@ def messages() -> Catalog:
     return found
 
 
+def calls(file: BinaryIO, keywords: Iterable[str], tags: Iterable[str], options: dict) -> Iterator[tuple]:
+    """Messages in calls that name them outright; Babel's own extractor also takes strings that are keys of a table."""
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+            texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            if name in keywords and texts and isinstance(node.args[0], ast.Constant):
+                yield node.lineno, name, tuple(texts) if len(texts) > 1 else texts[0], []
+
+
 def rules() -> list[Rule]:
     modules = [import_module(f"signatures.{name}") for name in signatures.MODULES]
     return [rule for module in modules for rule in module.RULES]
-
-
-JINJA = {"silent": "false", "newstyle_gettext": "true"}
 
 
 def catalogue(lang: str) -> Catalog:
