@@ -38,6 +38,7 @@ WAITED = (
     2 * SECOND
 )  # from the first question; Telegram asks twice a second, STUN after 0.5, 1.5, 3.5 s (RFC 8489 §6.2.1)
 ONE_CALL = 60 * SECOND  # between the relays of one call; also: what was answered meanwhile
+NEXT_CALL = 5 * SECOND  # a relay asked anew so much later is asked for another call
 SAME_MINUTES = 300 * SECOND
 MEDIA_PACKETS, MEDIA_FOR = (
     20,
@@ -61,7 +62,7 @@ def _rule(
 
 RELAYS_SILENT = _rule(
     "relays_silent", "strong", "silence",
-    "Not one relay of this service answers, while other datagrams are answered.",
+    "Relays of this service in different places stay silent, while other datagrams are answered.",
     "Relays that are all down at once; whether address or protocol was recognised.",
     "Flowseal #6148, youtubeUnblock #265, 2025; 0 of 723 captures |",
 )  # fmt: skip
@@ -127,9 +128,9 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
 
 
 def _calls(a: Table, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Row numbers of what was asked of one service's relays for one call."""
-    rows = rows[np.lexsort((a.start[rows], a.service[rows]))]
-    other = (np.diff(a.service[rows]) != 0) | (np.diff(a.start[rows]) > ONE_CALL)
+    """Row numbers of what was asked of one service's relays, in one protocol, for one call or several in a row."""
+    rows = rows[np.lexsort((a.start[rows], a.protocol[rows], a.service[rows]))]
+    other = (np.diff(a.service[rows]) != 0) | (np.diff(a.protocol[rows]) != 0) | (np.diff(a.start[rows]) > ONE_CALL)
     yield from np.split(rows, np.flatnonzero(other) + 1)
 
 
@@ -142,8 +143,9 @@ def _silent_relays(a: Table, unit: np.ndarray, fine: np.ndarray, seen: Seen) -> 
     first, last = a.start[rows].min(), a.end[rows].max()
     same, calls = a.service == a.service[rows[0]], a.role == a.role[rows[0]]
     heard = (a.packets_down > 0) & (a.last_down >= first - ONE_CALL) & (a.start <= last + ONE_CALL)
-    if (same & calls & heard & (a.proto == UDP)).any():
-        return []  # some relay of this service answers: the silent ones are spares
+    spared = len(np.unique(a.server[same & calls & heard & (a.proto == UDP) & (a.protocol == a.protocol[rows[0]])]))
+    if spared and (relays <= spared or _silent_again(a, rows, seen) < RELAYS):
+        return []  # the silent ones are spares
     near = (a.end >= first - SAME_MINUTES) & (a.start <= last + SAME_MINUTES)
     datagrams = near & ~same & (a.proto == UDP) & (a.port != DNS) & (a.packets_down > 0)
     elsewhere = np.flatnonzero(datagrams & (calls | (a.protocol == seen.number("stun"))))
@@ -151,11 +153,11 @@ def _silent_relays(a: Table, unit: np.ndarray, fine: np.ndarray, seen: Seen) -> 
     if not len(elsewhere) and not (len(chat) and datagrams.any()):
         return []  # datagrams may be off altogether
     measured = {
-        "relays_silent": relays, "datagrams_unanswered": int(a.packets_up[rows].sum()),
+        "relays_silent": relays, "relays_answering": spared, "datagrams_unanswered": int(a.packets_up[rows].sum()),
         "stun_answered_elsewhere": len(elsewhere), "same_service_fine": len(chat),
     }  # fmt: skip
     answered = len(np.unique(a.server[elsewhere]))
-    p = fisher(min(relays, ENOUGH), min(relays, ENOUGH), 0, min(answered, ENOUGH))
+    p = fisher(min(relays, ENOUGH), min(relays + spared, ENOUGH), 0, min(answered, ENOUGH))
     baseline = [Witness(f, "baseline") for f in a.frame[elsewhere].tolist()[:4] + a.frame[chat].tolist()[:2]]
     asked = np.zeros(len(a), bool)
     asked[rows] = True
@@ -201,6 +203,20 @@ def _heard_meanwhile(a: Table, i: int) -> bool:
     others = a.server != a.server[i]
     times = (a.first_down_data, a.last_new_down, a.last_down)
     return any(bool((others & (at >= low) & (at <= high)).any()) for at in times)
+
+
+def _silent_again(a: Table, rows: np.ndarray, seen: Seen) -> int:
+    """Unrelated networks with relays that were silent in one call and in the next."""
+    servers, which = np.unique(a.server[rows], return_inverse=True)
+    first, last = np.full(len(servers), seen.end), np.zeros(len(servers), np.int64)
+    np.minimum.at(first, which, a.start[rows])
+    np.maximum.at(last, which, a.start[rows])
+    return len({_network(seen.text(server) or "") for server in servers[last - first >= NEXT_CALL].tolist()})
+
+
+def _network(address: str) -> str:
+    """Addresses in different /16 (IPv4) or /32 (IPv6) are unrelated enough."""
+    return ":".join(address.split(":")[:2]) if ":" in address else ".".join(address.split(".")[:2])
 
 
 def _ends(a: Table, some: np.ndarray) -> list[Witness]:

@@ -32,10 +32,10 @@ METHOD = "volume_freeze"
 SECOND = 1_000_000_000
 MSS = 1460  # bytes in a full packet
 AFTER_A_NAME = 8 * MSS  # bytes that SNI-II lets pass: dropping after less is that, and no volume
-AFTER_A_NAME_PACKETS = 16  # the same for small packets, both directions counted
+AFTER_A_NAME_PACKETS = 16  # the same for small packets: handshake 3, hello 2, then 8, and some that crossed them
 SMALL = 200_000  # bytes: what stops later is as well explained by what else went on
 WITHIN = 4 * MSS  # bytes: plus or minus two packets, for the box counts at another place than we do
-WITHIN_PACKETS = 2
+WITHIN_PACKETS = 4  # both directions; ACKs are sent for one packet or for two
 QUIET, QUIET_RTTS = 5 * SECOND, 20  # a sender on a living path resends within this (RFC 6298)
 UNHEARD, UNHEARD_FOR = 3, 2 * SECOND  # resends into the void after which it is not chance (see sni_filtering)
 TRAILING = SECOND  # an ACK of the server may follow its last data; later, somebody is alive
@@ -132,7 +132,7 @@ def _down(a: Table, end: int) -> _Leg:
     received = ~far & silent & waited & (unheard | a.unfinished_down)
     sent = far & _resent_unheard(a.unacked_down, a.resent_down, a.end - a.last_new_down)
     stopped = (received | sent) & (a.fin_down < 0) & (a.rsts_down == 0) & _far_enough(passed, a)
-    return _Leg(False, passed, np.where(far, -1, a.packets_down), stopped, a.last_new_down)
+    return _Leg(False, passed, np.where(far, -1, _heard(a)), stopped, a.last_new_down)
 
 
 def _up(a: Table) -> _Leg:
@@ -141,7 +141,12 @@ def _up(a: Table) -> _Leg:
     near = (a.vantage != Vantage.SERVER) & (a.new_up > a.new_down)
     stopped = near & _resent_unheard(a.unacked_up, a.resent_up, a.end - a.last_new_up) & (a.zero_windows == 0)
     stopped &= (a.fin_down < 0) & (a.rsts_down == 0) & (a.fin_up < 0) & _far_enough(passed, a)
-    return _Leg(True, passed, np.full(len(a), -1), stopped, a.last_new_up)
+    return _Leg(True, passed, _heard(a), stopped, a.last_new_up)
+
+
+def _heard(a: Table) -> np.ndarray:
+    """Packets of both sides, as far as the client's were followed by one of the server."""
+    return a.packets_down + a.packets_up - a.alone_up
 
 
 def _resent_unheard(unacked: np.ndarray, resent: np.ndarray, span: np.ndarray) -> np.ndarray:
@@ -149,8 +154,7 @@ def _resent_unheard(unacked: np.ndarray, resent: np.ndarray, span: np.ndarray) -
 
 
 def _far_enough(passed: np.ndarray, a: Table) -> np.ndarray:
-    many = a.packets_up + a.packets_down > 2 * AFTER_A_NAME_PACKETS
-    return ((passed >= AFTER_A_NAME) | many) & (passed > 0) & (passed <= SMALL)
+    return (passed > 0) & (passed <= SMALL) & ((passed >= AFTER_A_NAME) | (_heard(a) > AFTER_A_NAME_PACKETS))
 
 
 def _units(a: Table, stopped: np.ndarray) -> Iterator[np.ndarray]:

@@ -108,6 +108,15 @@ def test_one_silent_relay_is_ordinary(loaded):
     assert not rules(analyze(ask(WHATSAPP[0]), google, chat(), later(), loaded=loaded))
     spare = [ask(WHATSAPP[0]), ask(WHATSAPP[1]), ask(WHATSAPP[2], answer=ALLOCATED)]
     assert not rules(analyze(*spare, google, chat(), later(), loaded=loaded))
+    again = [ask(WHATSAPP[0], at=9_000), ask(WHATSAPP[2], at=9_000, answer=ALLOCATED)]
+    assert not rules(analyze(*spare, *again, google, chat(), later(), loaded=loaded))
+
+
+def test_most_relays_silent_in_every_call(loaded):
+    google = ask(GOOGLE[0], question=BINDING, answer=BOUND, port=19302)
+    calls = [ask(server, at=at) for at in (0, 9_000) for server in WHATSAPP[:2]]
+    answering = [ask(WHATSAPP[2], at=at, answer=ALLOCATED) for at in (0, 9_000)]
+    assert rules(analyze(*calls, *answering, google, chat(), later(), loaded=loaded)) == ["calls.relays_silent"]
 
 
 def test_no_datagram_is_answered_at_all(loaded):
