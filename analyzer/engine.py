@@ -7,7 +7,7 @@ keyed by (rule, subject) and the later one stands, `across` replaces its last an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from analyzer import kernels, limits
 from analyzer.decode import Frames
@@ -83,10 +83,12 @@ class Analysis:
         self._cut_flows, self._vantage = before
         return result
 
-    def finish(self, capture: CaptureInfo) -> Result:
-        """The answer at the end of the capture."""
+    def finish(self, capture: CaptureInfo, more: Callable[[Table], Iterable[Finding]] | None = None) -> Result:
+        """The answer at the end of the capture; `more` adds findings from elsewhere, given the flows table."""
         for done in self.tracker.close():
             self._take(done, self.seen, self._findings, self._flows, self.exhibits)
+        if more is not None:
+            self._enter(more(Table.concat(FLOWS, self._flows).sort("flow", "part")), self._findings)
         return self._answer(capture, self.seen, self._findings, self._flows, self.exhibits)
 
     def _take(

@@ -26,6 +26,7 @@ MAX_FRAGMENT_BYTES = 16 << 20  # and their bytes in all
 MAX_DATAGRAM = 65_535 - 20  # what an IP packet can carry; more is a ping of death
 
 MAX_APPS = 1 << 18  # conversations whose app the capture names
+MAX_PAIRED = 4_000_000  # packets of one capture that are matched one by one with another's
 MAX_NAMES = 1 << 20  # DNS questions remembered, and answers
 MAX_ICMP_ERRORS = 1 << 16  # ICMP errors about TCP and UDP packets remembered, beside those kept with their flows
 MAX_RESETS = 1 << 20  # resets remembered, RESETS_PER_SIDE of each flow and side

@@ -15,6 +15,7 @@ MODULES = (
     "sni_filtering",
     "name_effect",
     "residual_blocking",
+    "two_captures",
     "http_blocking",
     "throttling",
     "volume_freeze",
