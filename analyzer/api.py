@@ -80,9 +80,13 @@ def analyze(
 
 
 def follow(
-    source: Source, loaded: Loaded, *, every: int | None = None, progress: Callable[[int], None] | None = None
+    source: Source,
+    loaded: Loaded,
+    *,
+    wanted: Callable[[int], bool] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Result]:
-    """Analyse a source as it comes in: the answer so far, again and again, and the final one last.
+    """Analyse a source as it comes in: the answer so far, whenever it is wanted, and the final one last.
 
     Parameters
     ----------
@@ -90,9 +94,9 @@ def follow(
         A live capture, or a file.
     loaded : Loaded
         `signatures.load()`.
-    every : int, optional
-        Nanoseconds of packet time (not of the wall clock, so that a file gives the same answers again) between the
-        answers so far; without it there is only the final one, which does not depend on them.
+    wanted : callable, optional
+        Asked after each block, with the time of the latest packet (ns), whether an answer so far is wanted. The final
+        one does not depend on how often it was.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -103,15 +107,12 @@ def follow(
     """
     with source:
         analysis = Analysis(loaded)
-        tick = None
         for frames in source.blocks():
             analysis.feed(frames)
             if progress is not None:
                 progress(source.info.bytes_read)
-            if every is None or analysis.tracker.clock // every == tick:
-                continue
-            tick = analysis.tracker.clock // every
-            yield _covered(analysis.snapshot(capture_info(source)), source)
+            if wanted is not None and wanted(analysis.tracker.clock):
+                yield _covered(analysis.snapshot(capture_info(source)), source)
         yield _covered(analysis.finish(capture_info(source)), source)
 
 

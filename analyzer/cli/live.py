@@ -20,8 +20,6 @@ from analyzer.decode import Frames
 from analyzer.sources import Source
 from analyzer.sources.live import LiveCapture
 
-EVERY_NS = 500_000_000  # packet time between the answers that are shown on the way
-
 Interface = Annotated[str, typer.Option("-i", "--interface", metavar="IFACE", help="Interface; any is all of them.")]
 Filter = Annotated[str | None, typer.Option("-f", "--filter", metavar="BPF", help="Capture filter, as in tcpdump.")]
 Seconds = Annotated[float | None, typer.Option("-d", "--duration", min=0, metavar="SECONDS", help="Stop after them.")]
@@ -64,8 +62,7 @@ def live(
             timer.start()
             open_things.callback(timer.cancel)
         view = open_things.enter_context(View(interface, manner, target))
-        answers = api.follow(_Passing(capture, writer, count), loaded, every=EVERY_NS if view.wanted else None)
-        for result in answers:
+        for result in api.follow(_Passing(capture, writer, count), loaded, wanted=view.wants):
             view.update(result)
     outlet.take(api.only(result, target) if target else result)
     raise typer.Exit(outlet.close(interrupt.came))

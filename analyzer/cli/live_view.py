@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 PICTURES_A_SECOND = 2
+EVERY_NS = 500_000_000  # packet time between two answers
+REST = 4  # times as long as an answer took: packets must not wait, and be lost, for the sake of the picture
 MOST_SERVICES = 15  # lines; worst first, and the report has them all
 
 HOW_TO_END = N_("Ctrl-C ends the capture and gives the report.")
@@ -25,7 +27,7 @@ WAITING = N_("No packet has come yet.")
 
 
 class View:
-    """Context manager; `update` it with each answer so far.
+    """Context manager; say `wants` to `api.follow`, and `update` it with each answer so far.
 
     Parameters
     ----------
@@ -36,16 +38,18 @@ class View:
     """
 
     def __init__(self, interface: str, manner: Manner, target: str | None = None):
-        self.wanted = sys.stderr.isatty()
+        self._shown = sys.stderr.isatty()
         self._interface = interface
         self._manner = manner
         self._target = target
         self._words = Words(manner.langs[0])
         self._began = time.monotonic()
         self._result: Result | None = None
+        self._tick = -1
+        self._asked = self._rested = 0.0
 
     def __enter__(self) -> Self:
-        if self.wanted:
+        if self._shown:
             from rich.console import Console
             from rich.live import Live
 
@@ -59,13 +63,23 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.wanted:
+        if self._shown:
             self._live.stop()
+
+    def wants(self, clock: int) -> bool:
+        """Whether it is time for another answer: on a fixed grid of packet time, unless answers take too long."""
+        tick, now = clock // EVERY_NS, time.monotonic()
+        if not self._shown or tick == self._tick or now < self._rested:
+            return False
+        self._tick, self._asked = tick, now
+        return True
 
     def update(self, result: Result) -> None:
         """Show this answer from now on."""
-        if not self.wanted:
+        if not self._shown:
             return
+        now = time.monotonic()
+        self._rested = now + REST * (now - self._asked)
         result = result if self._manner.circumvention else discreet(result)
         self._result = api.only(result, self._target) if self._target else result
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +41,22 @@ def run(*arguments: str, stdin: bytes = b"") -> Ran:
     """As a program, its streams being pipes."""
     done = subprocess.run([*PROGRAM, *arguments], input=stdin, capture_output=True, cwd=ROOT, check=False, timeout=120)
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def at_a_terminal(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code, and what came on the terminal that is all three streams of the program."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execvpe(PROGRAM[0], [*PROGRAM, *arguments], {**os.environ, "TERM": "xterm", **(env or {})})
+    shown = b""
+    while True:
+        try:
+            more = os.read(terminal, 1 << 16)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not more:
+            break
+        shown += more
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown.decode()

@@ -8,12 +8,17 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import analyzer
+import signatures
 from analyzer import kernels
+from analyzer.cli import live_view
+from analyzer.cli.outlet import Manner
 from tests.analyzer.cli import forged_reset
-from tests.analyzer.cli.command import DEMO, ROOT, call
+from tests.analyzer.cli.command import DEMO, ROOT, at_a_terminal, call
 from tests.lab import namespace
 
 OF_THE_FILE = ("name", "sha256", "format", "bytes")  # what a live capture cannot share with the file it keeps
@@ -102,6 +107,30 @@ def test_a_number_of_seconds(capturing):
     assert ran.code == 1
     assert "Interference was found." in ran.out
     assert "\x1b" not in ran.out + ran.err  # no running view without a terminal
+
+
+def test_a_terminal_shows_how_it_stands(capturing):
+    capturing(f"cat {DEMO}; sleep 2")
+    code, shown = at_a_terminal("live", "-i", "wlan0")
+    running, _, report = shown.partition("Interference was found.")
+    assert code == 0
+    assert "wlan0 · " in running and "456 packets" in running and "Blocked in part" in running
+    assert "Ctrl-C ends the capture and gives the report." in running
+    assert "Triggered by" in report and "Ctrl-C" not in report
+
+
+def test_pictures_follow_packet_time_and_wait_while_answers_take_long(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(live_view.time, "monotonic", lambda: now)
+    monkeypatch.setattr(live_view.sys, "stderr", SimpleNamespace(isatty=lambda: True))
+    view = live_view.View("wlan0", Manner())
+    tick = live_view.EVERY_NS
+    assert [view.wants(clock) for clock in (0, tick - 1, tick, tick + 1)] == [True, False, True, False]
+    now = 1.0  # the answer took a second
+    view.update(analyzer.analyze(None, signatures.load()))
+    assert not view.wants(2 * tick)
+    now = 1.0 + live_view.REST
+    assert view.wants(2 * tick)
 
 
 def test_drops_of_the_kernel_are_said(capturing):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import time
@@ -12,29 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.analyzer.cli.command import DEMO, PROGRAM, ROOT
+from tests.analyzer.cli.command import DEMO, PROGRAM, ROOT, at_a_terminal
 
 WHOLE = Path(DEMO).read_bytes()
 PATIENCE_S = 60
-
-
-def at_a_terminal(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Exit code, and what came on the terminal that is all three streams of the program."""
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(ROOT)
-        os.execvpe(PROGRAM[0], [*PROGRAM, *arguments], {**os.environ, "TERM": "xterm", **(env or {})})
-    shown = b""
-    while True:
-        try:
-            more = os.read(terminal, 1 << 16)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not more:
-            break
-        shown += more
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown.decode()
 
 
 def test_colour_at_a_terminal():
