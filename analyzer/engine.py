@@ -192,4 +192,4 @@ class Analysis:
 
 def unusable(name: str, why: str) -> Result:
     """The result of a capture that could not be read at all."""
-    return Result(capture=CaptureInfo(name=name), network=Network(), coverage=Coverage(), error=why)
+    return Result(CaptureInfo(name=name), network=Network(why="nothing_captured"), error=why)
