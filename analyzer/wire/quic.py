@@ -23,11 +23,14 @@ _V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"), b"quic "  # RFC
 _V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9"), b"quicv2 "  # RFC 9369 §3.3
 _29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899"), b"quic "  # draft-ietf-quic-tls-29 §5.2
 _23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502"), b"quic "  # draft-ietf-quic-tls-23 §5.2
+_22 = bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a"), b"quic "  # draft-ietf-quic-tls-22 §5.2
 _DRAFT = 0xFF000000  # drafts still stand in captures of 2019 to 2021
+_MVFST_22, _MVFST_27, _MVFST_TEST = 0xFACEB001, 0xFACEB002, 0xFACEB00E  # Meta's apps: mvfst, QuicConstants.h
 _SALTS = (
     {0x00000001: _V1, 0x6B3343CF: _V2, _DRAFT + 33: _V1, _DRAFT + 34: _V1}
     | {_DRAFT + n: _29 for n in range(29, 33)}
     | {_DRAFT + n: _23 for n in range(23, 29)}
+    | {_DRAFT + 22: _22, _MVFST_22: _22, _MVFST_27: _23, _MVFST_TEST: _23}
 )
 
 

@@ -58,6 +58,20 @@ def test_keys_of_the_rfc():
 
 
 @pytest.mark.parametrize(
+    ("draft", "key"), [(23, "af7fd7efebd21878ff66811248983694"), (29, "175257a31eb09dea9366d8bb79ad80ba")]
+)
+def test_keys_of_the_drafts(draft, key):
+    """draft-ietf-quic-tls-23 and -29, §A.1."""
+    (client,) = initial_keys(0xFF000000 + draft, DCID, up=True)
+    assert client.key.hex() == key
+
+
+@pytest.mark.parametrize(("version", "draft"), [(0xFACEB001, 22), (0xFACEB002, 27), (0xFACEB00E, 27)])
+def test_versions_of_mvfst_have_the_keys_of_their_drafts(version, draft):
+    assert initial_keys(version, DCID, up=True) == initial_keys(0xFF000000 + draft, DCID, up=True) != ()
+
+
+@pytest.mark.parametrize(
     ("version", "begins", "ends"),
     [
         (1, "c000000001088394c8f03e5157080000449e7b9aec34", "e221af44860018ab0856972e194cd934"),
