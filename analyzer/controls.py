@@ -199,6 +199,18 @@ def controls_of(mine: np.ndarray, a: Table, fate: np.ndarray, seen: Seen, known:
     return found
 
 
+def same_device(a: Table, mine: Table, seen: Seen) -> np.ndarray:
+    """Attempts (mask) of the device that made some: those of its addresses that are known to be its own.
+
+    A device speaks IPv4 and IPv6 from different addresses; where a capture shows one client of either, they are one device.
+    """
+    clients = np.unique(a.client)
+    six = np.array([":" in (seen.text(n) or "") for n in clients.tolist()], bool)
+    if len(clients) and max(int(six.sum()), int((~six).sum())) == 1:
+        return np.ones(len(a), bool)
+    return np.isin(a.client, mine.client)
+
+
 def _among(column: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Rows whose value is one of `values`; nulls are like nothing."""
     return np.isin(column, values) & (column >= 0)

@@ -21,6 +21,8 @@ MODULES = (
     "volume_freeze",
     "dns_tampering",
     "dns_denial",
+    "ip_blocking",
+    "ip_refusal",
     "call_blocking",
     "tls_interception",
     "tls_alerts",

@@ -5,6 +5,8 @@ Reading answers when a flow ends would make "seen at a lower frame" depend on wh
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 
 from analyzer.decode import Frames, Packets, address_text
@@ -26,6 +28,7 @@ class DnsWatch:
     def __init__(self, seen: SeenStore):
         self.seen = seen
         self._by_address: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        self._clients: dict[str, int] = {}  # that asked or were answered, and the first frame of that
         self._asked: dict[tuple[str, str, int, int, str, int], tuple[int, str]] = {}  # number, name as it was sent
 
     def look(self, packets: Packets, frames: Frames, first: int, count: int) -> None:
@@ -46,8 +49,16 @@ class DnsWatch:
                 self._answer(message, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i]))
 
     def name_of(self, client: str, address: str, before: int) -> str | None:
-        """The name for which this client was last given this address, at a frame below `before`."""
+        """The name for which this client was last given this address, at a frame below `before`.
+
+        A device asks from one of its addresses and connects from another (IPv4 and IPv6, mostly): an address that never
+        asked anything itself is taken for one of the device that did, where only one did.
+        """
         known = self._by_address.get((client, address))
+        if known is None:
+            asking = [other for other, frame in islice(self._clients.items(), 2) if frame < before]
+            if len(asking) == 1 and client not in asking:
+                known = self._by_address.get((asking[0], address))
         if known is None:
             return None
         return next((name for frame, name in reversed(known) if frame < before), None)
@@ -55,6 +66,7 @@ class DnsWatch:
     def _question(self, message: dns.Message, client: str, port: int, resolver: str, frame: int, ts: int) -> None:
         asked, question = self.seen.asked, message.questions[0]
         name = question.name.rstrip(".")
+        self._clients.setdefault(client, frame)
         key = (client, resolver, port, message.id, name, question.type)
         number, _ = self._asked.get(key, (-1, ""))
         if number >= 0 and 0 <= ts - asked.get(number, "last") <= _SAME_QUESTION:
@@ -73,6 +85,7 @@ class DnsWatch:
     ) -> None:
         asked, question = self.seen.asked, message.questions[0]
         name = question.name.rstrip(".")
+        self._clients.setdefault(client, frame)
         intern = self.seen.strings.number
         key = (client, resolver, port, message.id, name, question.type)
         number, sent = self._asked.get(key, (-1, ""))
