@@ -4,13 +4,13 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench lab lock packages-demo packages-test
+.PHONY: demo test lint bench lab axe lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
 	@.venv/bin/interference
 
-test: lint ## everything that has to hold; pytest has the last word
+test: lint axe ## everything that has to hold; pytest has the last word
 	@$(RUN) pytest
 
 lint: packages-test .venv/ready ## style and types
@@ -23,6 +23,13 @@ bench: packages-demo .venv/ready ## packets per second and memory, beside tshark
 
 lab: packages-test .venv/ready ## emulated networks that interfere for real, into build/lab (as root)
 	@$(RUN) tests.lab.run -o build/lab
+
+axe := build/axe-core/package/axe.min.js
+axe: ## the accessibility checker of the browser tests, from npm; without npm they skip it and say so
+	@[ -e $(axe) ] || ! command -v npm >/dev/null || { mkdir -p build/axe-core && cd build/axe-core && \
+		npm pack --silent axe-core@4.14.1 >/dev/null && \
+		echo "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745  axe-core-4.14.1.tgz" | sha256sum --quiet -c && \
+		tar -xzf axe-core-4.14.1.tgz; }
 
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))

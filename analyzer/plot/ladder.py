@@ -61,7 +61,7 @@ def draw(ladder: Ladder, width: int = WIDE) -> Drawing:
 class _Page:
     def __init__(self, ladder: Ladder, width: int):
         self.ladder, self.width = ladder, width
-        margin = 178 if width >= WIDE else 144
+        margin = 178 if width >= WIDE else 156
         near, far = (margin, width - 28) if ladder.near_left else (width - margin, 28)
         self.near, self.far = near, far
         self.path = near + (far - near) * 0.42
@@ -137,10 +137,17 @@ class _Page:
             self.canvas.polyline(points)
             self.head(points[1], points[2], "")
         if arrow.aside:
-            x = self.path + (12 if self.ladder.near_left else -12)
-            look = "bad" if arrow.look in ("forged", "lost") else "small"
-            y = path[1] + (4 if arrow.look != "lost" else -7)
-            self.canvas.text(x, y, arrow.aside, f"halo {look}" + ("" if self.ladder.near_left else " end"))
+            self.beside(arrow, path[1])
+
+    def beside(self, arrow: Arrow, y: float) -> None:
+        """A word at the path lane, towards the far side; on a phone, up to the edge and below the line."""
+        look = "bad" if arrow.look in ("forged", "lost") else "small"
+        y += -7 if arrow.look == "lost" else 4
+        towards = self.ladder.near_left
+        x = self.path + (12 if towards else -12)
+        if self.width < WIDE and look == "bad":
+            x, y, towards = (self.width - 4 if towards else 4), y + 14, not towards
+        self.canvas.text(x, y, arrow.aside, f"halo {look}" + ("" if towards else " end"))
 
     def head(self, start: tuple[float, float], end: tuple[float, float], look: str) -> None:
         """The arrow's point, along its last piece."""

@@ -9,7 +9,7 @@ from analyzer.plot.scale import Scale, clock_ticks, decades, round_ticks
 from analyzer.plot.svg import Canvas, Drawing
 
 WIDE, HALF, NARROW = 1000, 480, 336
-LEFT, RIGHT, TOP, BOTTOM = 76, 14, 22, 26
+LEFT, RIGHT, TOP, BOTTOM = 84, 14, 22, 26
 POINTS = 2  # bins: what lasts no longer is drawn as one mark
 NEAR = 14  # px between the names of two lines
 

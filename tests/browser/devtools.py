@@ -1,13 +1,14 @@
 """A headless Chromium that opens one page, spoken to over a pipe in the DevTools protocol; nothing but the standard library.
 
-    with Browser() as browser:
-        page = browser.open(path, width=360)
-        assert page.errors == [] and page.evaluate("document.title") == "..."
+with Browser() as browser:
+    page = browser.open(path, width=360)
+    assert page.errors == [] and page.evaluate("document.title") == "..."
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -36,16 +37,22 @@ class Browser:
         self._home = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         to_read, self._out = os.pipe()
         self._in, to_write = os.pipe()
+        # away from 3 and 4, which they are to become
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (to_read, to_write)]
+
+        def take_places() -> None:
+            for end, place in zip(ends, (3, 4), strict=True):
+                os.dup2(end, place)
+
         arguments = [
             program, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
-            "--no-first-run", "--disable-dev-shm-usage", "--force-color-profile=srgb", f"--user-data-dir={self._home.name}", "about:blank",
+            "--no-first-run", "--disable-dev-shm-usage", f"--user-data-dir={self._home.name}", "about:blank",
         ]  # fmt: skip
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", *arguments],
-            pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(to_read)
-        os.close(to_write)
+            arguments, pass_fds=(3, 4), preexec_fn=take_places, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for end in (to_read, to_write, *ends):
+            os.close(end)
         self._number = 0
         self._bytes = b""
         self.events: list[dict[str, Any]] = []
@@ -87,7 +94,9 @@ class Browser:
         message, _, self._bytes = self._bytes.partition(b"\0")
         return json.loads(message)
 
-    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True) -> Page:
+    def open(
+        self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True
+    ) -> Page:
         return Page(self, path, width, height, dark, script)
 
 
@@ -100,7 +109,9 @@ class Page:
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Log", "Runtime", "Security"):
             self.call(f"{domain}.enable")
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         if not script:
@@ -116,7 +127,9 @@ class Page:
 
     def _events(self, method: str) -> list[dict[str, Any]]:
         self.call("Runtime.getIsolateId")  # what the page said before is in by then
-        return [e["params"] for e in self.browser.events if e.get("method") == method and e.get("sessionId") == self.session]
+        return [
+            e["params"] for e in self.browser.events if e.get("method") == method and e.get("sessionId") == self.session
+        ]
 
     @property
     def errors(self) -> list[str]:
@@ -148,4 +161,6 @@ class Page:
         path.write_bytes(base64.b64decode(image))
 
     def pdf(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"])
+        )

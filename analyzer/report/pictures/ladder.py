@@ -11,7 +11,7 @@ import numpy as np
 
 from analyzer.plot import ladder as plot
 from analyzer.report.escape import visible
-from analyzer.report.pictures.twice import Twice, lapse
+from analyzer.report.pictures.twice import Twice, lapse, tail
 from analyzer.report.words import N_, Words
 from analyzer.result import Exhibit, Named, Result, Verdict
 from analyzer.serial import ahead
@@ -21,6 +21,7 @@ from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Kind
 MOST_PACKETS = 14  # more is no longer a picture
 MOST_RESENDS = 6
 MOST_NOTES = 6
+ADDRESS = 18  # characters of an address that fit above a lane
 SILENT = ("drop", "delayed_drop", "ack_drop", "freeze")  # actions under which an unanswered packet is the argument
 ASKED = {"tls": "ClientHello", "quic": "Initial", "http": N_("request"), "dns": N_("question"), "stun": N_("request")}
 
@@ -215,8 +216,8 @@ class _Scene:
     def _lanes(self, path_way: float | None) -> tuple[plot.Lane, plot.Lane, plot.Lane]:
         words, key = self.words, self.exhibit.key
         below = words.say(N_("at most {time} away"), time=lapse(path_way, words)) if path_way else ""
-        client = plot.Lane(words.say(N_("client")), visible(key.client))
-        server = plot.Lane(words.say(N_("server")), visible(key.server))
+        client = plot.Lane(words.say(N_("client")), tail(key.client, ADDRESS))
+        server = plot.Lane(words.say(N_("server")), tail(key.server, ADDRESS))
         near, far = (client, server) if self.near_left else (server, client)
         if self.exhibit.vantage not in ("client", "server"):
             near = plot.Lane(words.say(N_("capture")))

@@ -9,9 +9,8 @@ import numpy as np
 
 from analyzer.plot import timeline as plot
 from analyzer.report import sentences
-from analyzer.report.escape import visible
 from analyzer.report.moments import clock
-from analyzer.report.pictures.twice import Twice
+from analyzer.report.pictures.twice import Twice, tail
 from analyzer.report.words import N_, Words
 from analyzer.result import ACCUSING, Named, Result, Verdict
 from analyzer.tables import Table
@@ -75,10 +74,10 @@ def _rows(result: Result, flows: Table, words: Words) -> Iterable[plot.Row]:
                 if flow.flow in affected and verdict.state not in SLOW:
                     marks.append(_mark(flow, affected[flow.flow], start))
             own = None if verdict.target == f"{verdict.service}/{verdict.role}" else verdict.target
-            name = sentences.role(verdict.role, words) or (_end(own) if verdict.service and own else "")
+            name = sentences.role(verdict.role, words) or (tail(own, NAME) if verdict.service and own else "")
             look = "slow" if verdict.state in SLOW else "bad" if verdict.state in ACCUSING else ""
             known = line.verdicts[0].service is not None
-            yield plot.Row(_start(group) if known or not group else _end(group), name, bars, marks, look)
+            yield plot.Row(_start(group) if known or not group else tail(group, GROUP), name, bars, marks, look)
             group = ""
 
 
@@ -109,9 +108,3 @@ def _onsets(result: Result, words: Words, relative: bool) -> Iterable[tuple[floa
 
 def _start(name: str) -> str:
     return name if len(name) <= GROUP else name[: GROUP - 1] + "…"
-
-
-def _end(name: str) -> str:
-    """A host's name tells more by its end."""
-    shown = visible(name)
-    return shown if len(shown) <= NAME else "…" + shown[1 - NAME :]

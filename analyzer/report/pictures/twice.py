@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.plot import Drawing
+from analyzer.report.escape import visible
 from analyzer.report.words import N_, Words
 
 
@@ -14,6 +15,12 @@ class Twice(NamedTuple):
 
     def _repr_svg_(self) -> str:
         return self.wide.alone()
+
+
+def tail(name: str, most: int) -> str:
+    """A name or address that fits; hosts and addresses tell more by their ends."""
+    shown = visible(name)
+    return shown if len(shown) <= most else "…" + shown[1 - most :]
 
 
 def lapse(seconds: float, words: Words) -> str:
