@@ -23,6 +23,12 @@ def captures(arguments: Sequence[str] | None, read: Sequence[str] | None) -> lis
     return given
 
 
+def refuse_stdin(*given: str) -> None:
+    """Where a capture is read twice."""
+    if STDIN in given:
+        raise UsageError("standard input can't be read twice; save it to a file first")
+
+
 def destination(wanted: str, inputs: Sequence[str] = ()) -> Path:
     """The file to be written, once it is clear that no capture is written over."""
     path = Path(wanted)

@@ -24,6 +24,8 @@ COMMANDS = {  # command -> module with a function of that name, in the order of 
     "services": "catalogue",
     "doctor": "doctor",
     "extract": "extract",
+    "compare": "compare",
+    "pair": "pair",
     "guide": "guide",
 }
 DEFAULT = "analyze"

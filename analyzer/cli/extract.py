@@ -8,9 +8,8 @@ import typer
 
 import signatures
 from analyzer import api
-from analyzer.cli import options
+from analyzer.cli import asked, options
 from analyzer.cli.messages import complain
-from analyzer.errors import UsageError
 
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", hidden=True)]
 Evidence = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The capture to write, as pcapng.")]
@@ -23,8 +22,7 @@ def extract(capture: Capture, output: Evidence, target: options.Target = None) -
     """
     from analyzer import extract as evidence
 
-    if capture == "-":
-        raise UsageError("standard input can't be read twice; save it to a file first")
+    asked.refuse_stdin(capture)
     result = api.analyze(capture, signatures.load())
     written, commented = evidence.extract(result, lambda: api.open_capture(capture), output, target=target)
     complain(f"{output} is written: {written} packets, {commented} of them with a comment")

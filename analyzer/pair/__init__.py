@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.api import capture_info
+from analyzer.decode import address_text
 from analyzer.engine import Analysis
 from analyzer.errors import UsageError
 from analyzer.pair.clock import Clock, estimate
@@ -24,8 +25,12 @@ from analyzer.pair.trace import Connection, Trace, connections_of, read_trace
 from analyzer.result import Result
 from analyzer.signature import Loaded
 from analyzer.sources import Source
+from analyzer.tables import TCP_RST
 
-MARGIN = 50_000_000  # ns at either end of a capture within which a missing packet may just not have been captured
+MARGIN = 5_000_000  # ns at either end of a capture within which a missing packet may just not have been captured
+ICMPV6_UNREACHABLE = 0x101  # type 1, above the bit that marks ICMPv6
+GRACE = 2_000_000_000  # ns past a capture's last packet for which it still counts as running, for a cut that goes on
+ALL_WATCHED, SEVERAL = 0.8, 3  # share of the answering servers, and how many, that show: the far end sees everything
 
 
 class Event(NamedTuple):
@@ -66,19 +71,20 @@ def pair(client: Callable[[], Source], server: Callable[[], Source], loaded: Loa
     UsageError
         No connection is in both: two captures of the same service from two places are for `compare`.
     """
-    traces = []
-    for reopen in (client, server):
-        with reopen() as source:
-            traces.append(read_trace(source))
-    mine, theirs = (connections_of(trace) for trace in traces)
-    couples = _couples(mine, theirs)
+    with client() as source:
+        a = read_trace(source)
+    with server() as source:
+        b = read_trace(source)
+    mine = connections_of(a)
+    couples = _couples(mine, connections_of(b))
     if not couples:
         raise UsageError(
             "no connection is in both captures; if they are of the same service from two networks, use `compare`"
         )
-    clock = _clock(*traces, couples)
-    lost = _never_came(mine, couples)
-    events, packets = _events(*traces, [*couples, *lost], clock)
+    clock = _clock(a, b, couples)
+    pairs = [*couples, *_never_came(a, mine, couples)]
+    events, packets = _events(a, b, pairs, clock)
+    events += _errors(a, b, [c for c, _ in pairs])
     analysis = Analysis(loaded)
     with client() as source:
         for frames in source.blocks():
@@ -108,25 +114,33 @@ def _couples(mine: list[Connection], theirs: list[Connection]) -> list[tuple[Con
             couples.append((connection, found.pop(0)))
         else:
             rest.append(connection)
-    by_number = {(c.isn, c.server[1]): c for found in exact.values() for c in found if c.isn is not None}
+    by_number: dict[tuple, list[Connection]] = {}
+    for other in (c for found in exact.values() for c in found if c.isn is not None):
+        by_number.setdefault((other.isn, other.server[1]), []).append(other)
     for connection in rest:
-        other = by_number.pop((connection.isn, connection.server[1]), None) if connection.isn is not None else None
-        if other is not None:
-            couples.append((connection, other))
+        found = by_number.get((connection.isn, connection.server[1]))
+        if found:
+            couples.append((connection, found.pop(0)))
     return couples
 
 
 def _never_came(
-    mine: list[Connection], couples: list[tuple[Connection, Connection]]
+    trace: Trace, mine: list[Connection], couples: list[tuple[Connection, Connection]]
 ) -> list[tuple[Connection, Connection]]:
-    """Connections to servers that the other capture watches, of which it has not one packet."""
+    """Connections of which the other capture has not one packet although it watches their server.
+
+    It watches the addresses that it has connections of; and all of them, where nearly every server that answered this
+    client is among those (a gateway, a test bed).
+    """
     met = {id(connection) for connection, _ in couples}
-    watched = {connection.server for connection, _ in couples}
+    watched = {connection.server[0] for connection, _ in couples}
+    answering = {c.server[0] for c in mine if (trace.flags[c.down] & TCP_RST == 0).any()}
+    everything = len(watched) >= SEVERAL and len(watched & answering) >= ALL_WATCHED * len(answering)
     nothing = np.empty(0, np.int64)
     return [
         (c, Connection(c.proto, c.client, c.server, c.isn, nothing, nothing))
         for c in mine
-        if id(c) not in met and c.server in watched
+        if id(c) not in met and (everything or c.server[0] in watched)
     ]
 
 
@@ -167,11 +181,34 @@ def _events(a: Trace, b: Trace, couples: list[tuple[Connection, Connection]], cl
         down = match(b, theirs.down, b_at_client[theirs.down], a, mine.down)
         packets += len(up.pairs) + len(down.pairs)
         for sides, is_up in ((up, True), (down, False)):
-            events += _say(sides, is_up, a, b, mine, a_at_server, b_at_client)
+            events += _say(sides, is_up, a, b, mine, a_at_server, b_at_client, int(clock.one_way))
     return sorted(events, key=lambda e: (e.client_frame or 0, e.server_frame or 0)), packets
 
 
-def _say(sides: Sides, up: bool, a: Trace, b: Trace, c: Connection, a_at_server, b_at_client) -> list[Event]:
+def _errors(a: Trace, b: Trace, connections: list[Connection]) -> list[Event]:
+    """Errors that say "unreachable" of a server which did not send them: somebody in between did."""
+    watched = {(c.client, c.server): c for c in connections}
+    unreachable = (a.icmp >> 8 == 3) | (a.icmp >> 8 == ICMPV6_UNREACHABLE)
+    events = []
+    for i in np.flatnonzero(unreachable).tolist():
+        words = a.words[i].tolist()
+        ends = (address_text(words[:4]), int(a.sport[i])), (address_text(words[4:]), int(a.dport[i]))
+        c = watched.get(ends)
+        if c is not None and not ((b.icmp == a.icmp[i]) & (b.words == a.words[i]).all(axis=1)).any():
+            events.append(Event("forged", False, int(a.frame[i]), None, c.client, c.server, "icmp_reject"))
+    return events
+
+
+def _say(
+    sides: Sides,
+    up: bool,
+    a: Trace,
+    b: Trace,
+    c: Connection,
+    a_at_server: np.ndarray,
+    b_at_client: np.ndarray,
+    way: int,
+) -> list[Event]:
     sender, receiver = (a, b) if up else (b, a)
     sent_at, got_at = (a_at_server, b_at_client) if up else (b_at_client, a_at_server)
 
@@ -182,7 +219,12 @@ def _say(sides: Sides, up: bool, a: Trace, b: Trace, c: Connection, a_at_server,
         return Event(kind, up, sent if up else got, got if up else sent, c.client, c.server, action)
 
     found = [event("rewritten", s, r) for s, r in sides.rewritten]
-    found += [event("dropped", s, None) for s in sides.dropped if _inside(sent_at[s], receiver)]
+    due = {s: int(sent_at[s]) + way for s in sides.dropped}
+    dropped = [s for s in sides.dropped if _inside(due[s], receiver)]
+    if dropped:  # a cut that goes on past the last packet that the receiver had to capture
+        end = int(receiver.ts[-1]) + GRACE
+        dropped += [s for s in sides.dropped if s > dropped[-1] and due[s] <= end]
+    found += [event("dropped", s, None) for s in dropped]
     return found + [event("forged", None, r) for r in sides.forged if _inside(got_at[r], sender)]
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 STRETCHES = 8  # parts of the common time; a drift shows between them
-ENOUGH = 8  # packets each way before a stretch counts
+ENOUGH = 4  # packets each way before a stretch counts
 
 
 class Clock(NamedTuple):

@@ -24,7 +24,7 @@ def findings_of(events: Sequence[Event], flows: Table, rules: dict[str, Rule]) -
     number = {(row.client, row.client_port, row.server, row.server_port): row for row in flows.rows()}
     for event in events:
         row = number.get((*event.client, *event.server))
-        if row is not None:
+        if row is not None and event.action != "icmp_reject":  # routers may say so honestly; other rules weigh that
             by_flow[row.flow, event.kind, event.up].append(event)
     rows = {row.flow: row for row in number.values()}
     out = []

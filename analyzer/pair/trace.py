@@ -20,7 +20,8 @@ from analyzer.tables import TCP_ACK, TCP_SYN
 
 BATCH = 4096
 TCP = 6
-_KEPT = ("proto", "sport", "dport", "ttl", "ipid", "flags", "seq", "ack", "tsval", "payload", "captured")
+PRIVILEGED = 1024
+_KEPT = ("proto", "sport", "dport", "ttl", "ipid", "flags", "seq", "ack", "tsval", "payload", "captured", "icmp")
 
 
 class Trace(NamedTuple):
@@ -40,6 +41,7 @@ class Trace(NamedTuple):
     tsval: np.ndarray
     payload: np.ndarray  # bytes on the wire
     captured: np.ndarray
+    icmp: np.ndarray  # code of an ICMP error, which stands under the addresses of the packet it quotes; else -1
     crc: np.ndarray  # of the captured payload
 
 
@@ -73,7 +75,7 @@ def read_trace(source: Source) -> Trace:
             whole, again = fragments.join(frames, first, count, packets)
             for i in again:
                 decode_one(whole, first + i, i, packets)
-            rows = np.flatnonzero((packets.sport[:count] >= 0) & (packets.icmp[:count] < 0))
+            rows = np.flatnonzero(packets.sport[:count] >= 0)
             total += len(rows)
             if total > MAX_PAIRED:
                 raise UsageError(
@@ -81,7 +83,7 @@ def read_trace(source: Source) -> Trace:
                 )
             columns = {name: getattr(packets, name)[rows].copy() for name in _KEPT}
             spans = zip(packets.at[rows].tolist(), columns["captured"].tolist(), strict=True)
-            crc = [crc32(whole.data[at : at + size]) if size else 0 for at, size in spans]
+            crc = [crc32(whole.data[at : at + size].tobytes()) if size else 0 for at, size in spans]
             words = packets.address[: 8 * count].reshape(-1, 8)[rows]
             parts.append(
                 [
@@ -100,18 +102,18 @@ def read_trace(source: Source) -> Trace:
 
 def connections_of(trace: Trace) -> list[Connection]:
     """Conversations by their ends; a SYN with another sequence number on the same ends begins a new one."""
-    n = len(trace.frame)
-    if not n:
+    own = np.flatnonzero(trace.icmp < 0)
+    if not len(own):
         return []
     ends = np.column_stack((trace.words, trace.sport, trace.dport)).astype(np.int64)
     swapped = np.column_stack((trace.words[:, 4:], trace.words[:, :4], trace.dport, trace.sport)).astype(np.int64)
     forward = _less(ends, swapped)
     key = np.column_stack((np.where(forward[:, None], ends, swapped), trace.proto))
-    _, group = np.unique(key, axis=0, return_inverse=True)
+    _, group = np.unique(key[own], axis=0, return_inverse=True)
     order = np.argsort(group.reshape(-1), kind="stable")
     bounds = np.flatnonzero(np.diff(group.reshape(-1)[order])) + 1
     found = []
-    for rows in np.split(order, bounds):
+    for rows in np.split(own[order], bounds):
         found += _incarnations(trace, rows, forward)
     return sorted(found, key=lambda c: int(min(c.up[:1].tolist() + c.down[:1].tolist())))
 
@@ -144,7 +146,7 @@ def _incarnations(trace: Trace, rows: np.ndarray, forward: np.ndarray) -> list[C
 
 
 def _connection(trace: Trace, rows: np.ndarray, forward: np.ndarray, syn: int | None) -> Connection:
-    """Who is the client: the sender of the SYN; else the end with the higher port."""
+    """Who is the client: the sender of the SYN, or of the first datagram; in a TCP talk begun midway the higher port."""
     first = int(rows[0])
     if syn is not None:
         first = syn
@@ -154,7 +156,8 @@ def _connection(trace: Trace, rows: np.ndarray, forward: np.ndarray, syn: int | 
         if len(greeting):
             first, client_first = int(greeting[0]), False
         else:
-            client_first = bool(trace.sport[first] >= trace.dport[first])
+            ports = int(trace.sport[first]), int(trace.dport[first])
+            client_first = not ports[0] < PRIVILEGED <= ports[1] if trace.proto[first] != TCP else ports[0] >= ports[1]
     up = rows[(forward[rows] == forward[first]) == client_first]
     down = rows[(forward[rows] == forward[first]) != client_first]
     words = trace.words[first].tolist()

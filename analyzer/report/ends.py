@@ -1,0 +1,109 @@
+"""Two captures together, in words: what `pair` found between the ends, what `compare` found between two networks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analyzer.report import phrases
+from analyzer.report.escape import visible
+from analyzer.report.words import N_, Words
+
+if TYPE_CHECKING:
+    from analyzer.compare import Difference
+    from analyzer.pair import Paired
+
+MOST_FRAMES = 8
+_KINDS = {  # (kind, on its way up) -> one and many
+    ("forged", False): (
+        N_("{n} packet that the client received was never sent by the server (forged): client packet {frames}"),
+        N_("{n} packets that the client received were never sent by the server (forged): client packets {frames}"),
+    ),
+    ("forged", True): (
+        N_("{n} packet that the server received was never sent by the client (forged): server packet {frames}"),
+        N_("{n} packets that the server received were never sent by the client (forged): server packets {frames}"),
+    ),
+    ("dropped", True): (
+        N_("{n} packet of the client never reached the server (dropped): client packet {frames}"),
+        N_("{n} packets of the client never reached the server (dropped): client packets {frames}"),
+    ),
+    ("dropped", False): (
+        N_("{n} packet of the server never reached the client (dropped): server packet {frames}"),
+        N_("{n} packets of the server never reached the client (dropped): server packets {frames}"),
+    ),
+    ("rewritten", False): (
+        N_("{n} packet of the server came to the client as another one (rewritten): client packet {frames}"),
+        N_("{n} packets of the server came to the client as others (rewritten): client packets {frames}"),
+    ),
+    ("rewritten", True): (
+        N_("{n} packet of the client came to the server as another one (rewritten): server packet {frames}"),
+        N_("{n} packets of the client came to the server as others (rewritten): server packets {frames}"),
+    ),
+}
+
+
+def pairing(done: Paired, words: Words) -> str:
+    """What the two ends say together, as lines of text."""
+    lines = [
+        words.plural(
+            "Both captures hold {n} connection; {packets} packets arrived as they were sent.",
+            "Both captures hold {n} connections; {packets} packets arrived as they were sent.",
+            done.connections,
+            packets=words.number(done.packets),
+        ),
+        words.say(
+            "The server's clock is {offset} ms ahead; the way takes {way} ms.",
+            offset=words.number(done.clock.offset / 1e6, 1),
+            way=words.number(done.clock.one_way / 1e6, 1),
+        ),
+    ]
+    counts = Counter((event.kind, event.up) for event in done.events)
+    for (kind, up), (one, many) in _KINDS.items():
+        if n := counts[kind, up]:
+            at_client = up == (kind == "dropped")
+            frames = [
+                e.client_frame if at_client else e.server_frame for e in done.events if (e.kind, e.up) == (kind, up)
+            ]
+            shown = [*map(str, frames[:MOST_FRAMES]), *(["…"] if n > MOST_FRAMES else [])]
+            lines.append("• " + words.plural(one, many, n, frames=words.listing(shown)))
+    if not done.events:
+        lines.append(words.say("Nothing was forged, dropped or rewritten between the two."))
+    return "\n".join(lines) + "\n"
+
+
+def comparison(differences: Sequence[Difference], words: Words, service_names: dict[str, str]) -> str:
+    """What differs between two networks, as lines of text: the surest first, then what does not differ."""
+    surely = [d for d in differences if d.differs]
+    lines = []
+    if not surely:
+        lines.append(words.say("Nothing differs between the two captures that chance could not explain."))
+    for difference in differences:
+        if difference.affected is None and difference.control is None:
+            continue
+        name = visible(difference.target)
+        if difference.service:
+            service = visible(service_names.get(difference.service, difference.service))
+            name = words.say("{service}: {name}", service=service, name=name)
+        mark = "●" if difference.differs else "○" if difference.worse else " "
+        states = [_state(v, words) for v in (difference.affected, difference.control)]
+        lines.append(f"{mark} {name}")
+        lines.append("    " + words.say("here: {here}; there: {there}", here=states[0], there=states[1]))
+        if difference.differs and difference.p is not None:
+            lines.append("    " + words.say("chance explains this with a probability of {p}", p=f"{difference.p:.2g}"))
+    lines.append(words.say("A difference says that something on the way or at the server differs, not what."))
+    return "\n".join(lines) + "\n"
+
+
+def _state(verdict, words: Words) -> str:
+    if verdict is None:
+        return words.say("not tried")
+    said = words.say(phrases.STATES[verdict.state])
+    if not verdict.attempts:
+        return said
+    return words.say(
+        "{state} ({failed} of {n} failed)",
+        state=said,
+        failed=words.number(verdict.failed),
+        n=words.number(verdict.attempts),
+    )
