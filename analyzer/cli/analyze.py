@@ -62,7 +62,7 @@ def _results(captures: list[str], merge: bool, jobs: int, target: str | None, in
     if merge:
         yield merged(captures, target=target, interrupt=interrupt)
     elif min(jobs, len(captures)) > 1:
-        yield from answers(captures, jobs, target=target)
+        yield from answers(captures, jobs, interrupt, target=target)
     else:
         for capture in captures:
             with Progress(capture) as progress:

@@ -14,9 +14,17 @@ INTERRUPTED = "interrupted"
 
 
 class Interrupt:
-    """Within the block, the first Ctrl-C is noted (`came`) and `at_first` is called; the second ends the program."""
+    """Within the block, the first Ctrl-C is noted (`came`) and `at_first` is called; the second ends the program.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    once : bool
+        Further ones change nothing: a process that works for another hears of one Ctrl-C from the terminal and from
+        its parent.
+    """
+
+    def __init__(self, *, once: bool = False) -> None:
+        self.once = once
         self.came = False
         self.at_first: Callable[[], None] = lambda: None
 
@@ -29,9 +37,10 @@ class Interrupt:
 
     def _note(self, _signal: int, _frame: FrameType | None) -> None:
         again, self.came = self.came, True
-        if again:
+        if not again:
+            self.at_first()
+        elif not self.once:
             raise KeyboardInterrupt
-        self.at_first()
 
 
 class Interruptible(Source):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -38,24 +39,33 @@ def merged(captures: Sequence[str], *, target: str | None = None, interrupt: Int
     return _answer(lambda: Chain(captures), _name(captures[0]), target, None, interrupt)
 
 
-def answers(captures: Sequence[str], jobs: int, *, target: str | None = None) -> Iterator[Result]:
+def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt, *, target: str | None = None) -> Iterator[Result]:
     """Answers in the order of the captures, worked out by up to `jobs` processes."""
     from concurrent.futures import ProcessPoolExecutor
 
+    interrupt.at_first = _tell_processes
     waiting: deque[tuple[str, Future[Result]]] = deque()
-    with ProcessPoolExecutor(min(jobs, len(captures)), initializer=_begin_process) as pool:
-        try:
-            for capture in captures:
-                waiting.append((capture, pool.submit(_answer_in_process, capture, target)))
-                if len(waiting) >= 2 * jobs:  # enough to keep all at work; more results would only wait in memory
-                    yield _outcome(*waiting.popleft())
-            while waiting:
+    pool = ProcessPoolExecutor(min(jobs, len(captures)), initializer=_begin_process)
+    try:
+        for capture in captures:
+            waiting.append((capture, pool.submit(_answer_in_process, capture, target)))
+            if len(waiting) >= 2 * jobs:  # enough to keep all at work; more results would only wait in memory
                 yield _outcome(*waiting.popleft())
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        while waiting:
+            yield _outcome(*waiting.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-_process = Interrupt()  # of a process that works for `answers`: Ctrl-C in a terminal reaches all of them
+_process = Interrupt(once=True)  # of a process that works for `answers`
+
+
+def _tell_processes() -> None:
+    from multiprocessing import active_children
+
+    for process in active_children():
+        if process.pid is not None:
+            os.kill(process.pid, signal.SIGINT)
 
 
 def _begin_process() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from analyzer.cli import progress
 from tests.analyzer.cli.command import DEMO, PROGRAM, ROOT, at_a_terminal
 
 WHOLE = Path(DEMO).read_bytes()
@@ -83,19 +86,51 @@ def test_ctrl_c_ends_the_reading_and_not_the_answer(waiting):
     assert err == b"interference: interrupted: the answer is about what came up to then\n"
 
 
-def test_ctrl_c_with_several_captures_keeps_what_was_found(tmp_path):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("reaches", ["the program", "its whole group"])  # kill -INT, and Ctrl-C in a terminal
+def test_ctrl_c_with_several_captures_keeps_what_was_found(tmp_path, jobs, reaches):
     fifo = tmp_path / "endless"
     os.mkfifo(fifo)
     process = subprocess.Popen(
-        [*PROGRAM, "--json", DEMO, str(fifo), DEMO], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        [*PROGRAM, "--json", "--jobs", jobs, DEMO, str(fifo), DEMO, DEMO, DEMO, DEMO, DEMO],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        start_new_session=True,
     )
     with fifo.open("wb") as endless:
         endless.write(WHOLE[:24])
         endless.flush()
         wait_until_it_sleeps(process.pid)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=PATIENCE_S)
-    first, second = map(json.loads, out.splitlines())  # the third was not begun
+        (os.kill if reaches == "the program" else os.killpg)(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    first, second = map(json.loads, out.splitlines())  # further ones are not waited for
     assert process.returncode == 130
     assert (first["capture"]["name"], second["capture"]["name"]) == ("demo.pcap", "endless")
     assert (first["capture"]["packets"] > 0, second["capture"]["packets"]) == (True, 0)
+    assert err == b"interference: interrupted: the answer is about what came up to then\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_on_a_terminal_where_it_takes_a_while(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "PATIENCE_S", 0)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.Progress(DEMO) as bar:
+        bar(len(WHOLE) // 2)
+    assert "demo.pcap" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("patience", [0, 60])
+def test_no_progress_in_a_pipe_or_where_it_is_quick(monkeypatch, patience):
+    stream = Terminal() if patience else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(progress, "PATIENCE_S", patience)
+    with progress.Progress(DEMO) as bar:
+        bar(len(WHOLE) // 2)
+    assert stream.getvalue() == ""
