@@ -20,13 +20,13 @@ COMMANDS = {  # command -> module with a function of that name, in the order of 
     "live": "live",
     "flows": "flows",
     "inspect": "inspect",
-    "rules": "catalogue",
-    "services": "catalogue",
-    "doctor": "doctor",
     "extract": "extract",
     "compare": "compare",
     "pair": "pair",
     "guide": "guide",
+    "rules": "catalogue",
+    "services": "catalogue",
+    "doctor": "doctor",
 }
 DEFAULT = "analyze"
 _PLAIN: dict[str, Any] = {  # no rich behind help and errors: it costs more than the rest of typer
@@ -34,6 +34,7 @@ _PLAIN: dict[str, Any] = {  # no rich behind help and errors: it costs more than
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
 }
+_EPILOG = "Captures without a command are analysed. `interference COMMAND -h` says more about a command."
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -72,7 +73,7 @@ class Commands(TyperGroup):
             ctx.fail(f"there is no command and no capture {word!r}; did you mean {meant[0]!r}?")
 
 
-app = typer.Typer(cls=Commands, **_PLAIN | {"add_completion": True})
+app = typer.Typer(cls=Commands, subcommand_metavar="CAPTURE... | COMMAND ...", **_PLAIN | {"add_completion": True})
 
 
 def _version(wanted: bool) -> None:
@@ -81,10 +82,12 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True, context_settings=_HELP, epilog="Without a command, captures are analysed.")
+@app.callback(invoke_without_command=True, context_settings=_HELP, epilog=_EPILOG)
 def interference(
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Is somebody interfering with this traffic, how, and from where? Ask a packet capture."""
     if ctx.invoked_subcommand is None:

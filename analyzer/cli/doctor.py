@@ -34,9 +34,10 @@ Selftest = Annotated[bool, typer.Option("--selftest", help="Answer the bundled e
 
 
 def doctor(selftest: Selftest = False) -> None:
-    """What is installed, what is missing for what, and (with --selftest) whether the analyzer works on this machine.
+    """What is installed, what is missing, and whether it works here.
 
-    Exits with 3 where the example is not answered as it should be.
+    With --selftest, interpreted and compiled kernels answer the bundled example. Exits with 3 where that answer is not as
+    it should be.
     """
     columns.show_pairs(_installation(), console())
     if not selftest:

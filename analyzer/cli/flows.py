@@ -34,9 +34,10 @@ def flows(
     redact: Redact = False,
     circumvention: options.Circumvention = False,
 ) -> None:
-    """The conversations of a capture: who spoke with whom, how far it came, what ended it.
+    """The conversations of a capture, one a line.
 
-    With -o, all columns: pandas and polars read them as they are. PACKETS and BYTES are the client's and the server's.
+    Who spoke with whom, how far it came, what ended it; PACKETS and BYTES are the client's and the server's. With -o, all
+    columns are written, and pandas and polars read them as they are.
     """
     file = None if output is None else asked.destination(output, [capture])
     if file is not None and not tabular.writes(file):
