@@ -17,7 +17,8 @@ from tests.lab import chat, namespace
 from tests.lab.calls import Caller
 from tests.lab.resolver import AAAA, A, Stub
 from tests.lab.tls13 import Browser
-from tests.lab.traffic import Activity, Call, Chat, Command, Connect, Dns, Http, Https, Quic
+from tests.lab.world import CLIENT
+from tests.lab.traffic import Activity, Call, Chat, Command, Connect, Dns, Http, Https, Proxied, Quic
 
 _EYEBALLS = 0.25  # seconds; RFC 8305 section 8
 
@@ -32,7 +33,7 @@ class Device:
         self.open: list[object] = []
         self._play: dict[type, Callable] = {
             Https: self.https, Http: self.http, Dns: self.dns, Quic: self.quic, Chat: self.chat, Call: self.call,
-            Connect: self.connect_only, Command: lambda activity, _: namespace.ip(activity.line),
+            Connect: self.connect_only, Proxied: self.proxied, Command: lambda activity, _: namespace.ip(activity.line),
         }  # fmt: skip
 
     def play(self, activities: tuple[Activity, ...]) -> None:
@@ -73,12 +74,19 @@ class Device:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, self.congestion.encode())
-        if activity.client and (":" in activity.client) == (":" in address):
-            connection.bind((activity.client, 0))
+        port_own = getattr(activity, "source_port", 0)
+        if port_own:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port_own or activity.client and (":" in activity.client) == (":" in address):
+            connection.bind((activity.client or CLIENT, port_own))
+        if getattr(activity, "ttl", 0):
+            connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, activity.ttl)
         connection.settimeout(activity.patience)
         try:
             connection.connect((address, port))
         except OSError:
+            if activity.close == "reset" and connection.fileno() >= 0:
+                _reset(connection)
             connection.close()
             raise
         return connection
@@ -125,6 +133,8 @@ class Device:
             else:
                 tls.close()
         except OSError:
+            if activity.close == "reset" and connection.fileno() >= 0:
+                _reset(connection)
             connection.close()
             raise
 
@@ -183,6 +193,15 @@ class Device:
     def call(self, activity: Call, dice: random.Random) -> None:
         Caller(activity.service, list(activity.relays), dice, activity.client).talk(activity.seconds, activity.patience, activity.media)
 
+    def proxied(self, activity: Proxied, dice: random.Random) -> None:
+        connection = self.connect(activity.proxy, activity.proxy_port, activity)
+        connection.sendall(f"CONNECT {activity.name}:443 HTTP/1.1\r\nHost: {activity.name}:443\r\n\r\n".encode())
+        if b" 200 " in connection.recv(4096):
+            tls = Browser(connection, activity.name, dice)
+            _ask(tls, Https(activity.name, down=activity.down), activity.name)
+            tls.close()
+        connection.close()
+
     def connect_only(self, activity: Connect, _: random.Random) -> None:
         connection = self.connect(self.address(activity), activity.port, activity)
         time.sleep(activity.linger)
@@ -206,6 +225,8 @@ def _ask(stream, activity: Https, host: str) -> None:
     received = len(answer) - answer.index(b"\r\n\r\n") - 4
     while received < activity.down:
         received += len(_more(stream))
+        if 0 < activity.abort_after <= received:
+            return
         if activity.read_rate:
             time.sleep(max(0.0, began + received / activity.read_rate - time.monotonic()))
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from tests.lab.names import dns_name, hello_name, http_host, quic_crypto, tls_name
+from tests.lab.names import dns_name, hello_name, http_host, quic_crypto, tls_name, whole_hello
 from tests.lab.packet import ACK, SYN, TCP, UDP, Endpoint, Packet
 
 _HEAD = 8192  # bytes of the client's stream that are looked at; a post-quantum hello has about 1,800
@@ -25,6 +25,7 @@ class Flow:
     sni: str | None = None
     host: str | None = None
     qname: str | None = None
+    whole: bool = False  # nothing is missing of the first message
     packets: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     octets: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})  # payload
     last: dict[bool, Packet] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Flow:
         self.packets[packet.up] += 1
         self.octets[packet.up] += packet.end - packet.data
         self.last[packet.up] = packet
-        if packet.up and packet.end > packet.data and len(self.head) < _HEAD and self.name is None:
+        if packet.up and packet.end > packet.data and len(self.head) < _HEAD and not (self.name and self.whole):
             if self.proto == TCP:
                 self._tcp(packet)
             elif self.proto == UDP:
@@ -69,14 +70,16 @@ class Flow:
             self._pieces.setdefault(offset, packet.payload)
         self.head = _joined(self._pieces)
         self.sni, self.host = tls_name(self.head), http_host(self.head)
+        self.whole = whole_hello(self.head)
 
     def _udp(self, packet: Packet) -> None:
         payload = packet.payload
-        self.head = self.head or payload
+        self.head, self.whole = self.head or payload, True
         if self.server[1] == 53:
             self.qname = dns_name(payload)
         elif payload[0] & 0xC0 == 0xC0 and (initial := quic_crypto(payload)):
             self._pieces.update(initial[1])
+            self.whole = False
             self.sni = hello_name(_joined(self._pieces))
 
 

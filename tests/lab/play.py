@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab import datagrams, namespace, truth
+from tests.lab import datagrams, namespace, truth, vpn
 from tests.lab.clients import Device
 from tests.lab.middlebox import Box, Delays
 from tests.lab.recorder import Recorder
@@ -29,7 +29,7 @@ def play(scenario: Scenario, folder: Path) -> None:
     sites, topology = scenario.sites, scenario.topology
     addresses = [address for site in sites.values() if site.up for address in site.addresses]
     ttls = {address: site.ttl for site in sites.values() if site.ttl != 64 and site.up for address in site.addresses}
-    topology.build(scenario.clients, dict.fromkeys([*addresses, *RESOLVERS]), ttls)
+    topology.build(scenario.clients, dict.fromkeys([*addresses, *RESOLVERS, vpn.GATEWAY]), ttls)
     for name in topology.names:
         _wait(_fork(name, lambda name=name: topology.settle(name)))
     servers = Servers(sites, scenario.congestion, folder, folder / "servers.jsonl")
@@ -41,6 +41,9 @@ def play(scenario: Scenario, folder: Path) -> None:
         Recorder(*topology.client_vantage, folder / "client.pcapng"),
         Recorder(*topology.server_vantage, folder / "server.pcapng"),
     ]
+    if scenario.vpn:
+        _start("server", vpn.run_gateway)
+        _start("client", vpn.run_client)
     device = Device(scenario.resolver, scenario.hosts, scenario.congestion, servers.authority.root, scenario.seed)
     reading, writing = os.pipe()
     _fork("client", lambda: _play_client(device, scenario, writing))

@@ -19,11 +19,12 @@ NXDOMAIN, SERVFAIL, REFUSED = 3, 2, 5
 class Zone:
     """How a resolver answers: from the world, unless a name (or everything, `"*"`) is said to be otherwise.
 
-    An answer is a tuple of addresses, or a response code.
+    An answer is a tuple of addresses, or a response code. `censors` says that somebody means it.
     """
 
     other: dict[str, tuple[str, ...] | int] = field(default_factory=dict)
     silent: bool = False
+    censors: bool = False
     edns: bool = True
 
     def find(self, name: str) -> tuple[str, ...] | int | None:

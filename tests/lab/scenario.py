@@ -11,9 +11,7 @@ from tests.lab.resolver import Zone
 from tests.lab.rules import Rule
 from tests.lab.topology import Topology
 from tests.lab.traffic import Activity
-from tests.lab.world import RESOLVER, Site, world
-
-CLIENT, CLIENT6 = "198.51.100.23", "2001:db8:c11e::23"
+from tests.lab.world import CLIENT, CLIENT6, RESOLVER, Site, world
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Scenario:
     cause: str = ""  # why flows of the sites in `changes` go wrong, where nobody interferes
     client_defects: tuple[Defect, ...] = ()  # what is wrong with the capture itself
     server_defects: tuple[Defect, ...] = ()
+    vpn: bool = False  # the device's traffic goes through a tunnel
     phone: bool = False  # also as a phone's VPN-mode capture renders it
     vantages: tuple[str, ...] = ("client", "server")
 
@@ -46,7 +45,8 @@ class Scenario:
 
     @property
     def interferes(self) -> bool:
-        return any(not rule.cause for rule in self.rules) or any(site.intercepted for site in self.sites.values())
+        meant = any(not rule.cause for rule in self.rules) or any(zone.censors for zone in self.zones.values())
+        return meant or not self.cause and any(site.intercepted for site in self.sites.values())
 
     @property
     def seed(self) -> int:

@@ -18,12 +18,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.lab.actions.payloads import PORTAL, page, redirect
 from tests.lab.authority import Authority, configured
 from tests.lab.chat import serve_chat
-from tests.lab.world import Site
+from tests.lab.names import tls_name
+from tests.lab.world import PROXY, Site
 
 CHAT_PORTS, HTTP, HTTPS = (5222, 4244), 80, 443
+DOT, PROXY_PORT = 853, 3128
 _CHUNK = 16384
+_OWN_PAGES = {  # what sites say of themselves
+    "forbidden": page("<html><body><h1>403 Forbidden</h1>Your country is not served.</body></html>"),
+    "legal": page("<html><body>Unavailable For Legal Reasons</body></html>", "451 Unavailable For Legal Reasons"),
+    "moved": redirect("https://www.example.org/", "301 Moved Permanently"),
+    "portal": PORTAL,
+}
 _PATIENCE = 30.0
 
 
@@ -39,11 +48,11 @@ class Servers:
 
     def listen(self) -> None:
         """Start the listeners: one thread accepts, each connection has its own."""
-        handlers: dict[int, Callable] = {HTTPS: self._secure, HTTP: _plain, **dict.fromkeys(CHAT_PORTS, serve_chat)}
+        handlers: dict[int, Callable] = {PROXY_PORT: self._proxy, HTTPS: self._secure, DOT: self._secure, HTTP: _plain, **dict.fromkeys(CHAT_PORTS, serve_chat)}
         waiting = selectors.DefaultSelector()
         for address, site in self.by_address.items():
             for port, handler in handlers.items():
-                if site.up and port not in site.closed:
+                if site.up and port not in site.closed and (port != PROXY_PORT or address == PROXY):
                     listener = socket.create_server((address, port), family=_family(address), backlog=site.backlog)
                     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, self.congestion.encode())
                     waiting.register(listener, selectors.EVENT_READ, (handler, site))
@@ -82,24 +91,36 @@ class Servers:
         if site.behaviour == "one_segment_hello" and struct.unpack("!H", first[3:5])[0] > 1400:
             _abort(connection)  # the hello is longer than what it can take
             return
+        if site.behaviour == "one_segment_silent" and struct.unpack("!H", first[3:5])[0] > 1400:
+            time.sleep(_PATIENCE)
+            return
+        if site.behaviour == "refuse_unknown_reset" and _asked(connection) not in site.names:
+            _abort(connection)
+            return
         if site.behaviour == "stuck":
             time.sleep(_PATIENCE)
             return
         self._tls(connection, site)
 
+    def _proxy(self, connection: socket.socket, site: Site) -> None:
+        """CONNECT: the site asked for answers from here."""
+        asked = connection.recv(4096).split(b" ")[1].decode().partition(":")[0]
+        target = next((each for each in self.by_address.values() if asked in each.names), None)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" if target else b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        if target:
+            self._tls(connection, target)
+
     def _tls(self, connection: socket.socket, site: Site) -> None:
         chosen: dict[str, str] = {}
+        ends = connection.getpeername(), connection.getsockname()
 
         def choose(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
             chosen["name"] = name or site.name
             if site.behaviour == "refuse_unknown_alert" and name not in site.names:
                 return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-            if site.behaviour == "refuse_unknown_reset" and name not in site.names:
-                _abort(connection)
-                return None
             intercepted = name in site.intercepted
             if intercepted:
-                self.note(connection.getpeername(), connection.getsockname(), "intercepted")
+                self.note(*ends, "intercepted")
             issuer = self.interceptor if intercepted else self.authority
             tls.context = issuer.context(chosen["name"], site.behaviour == "expired")
             return None
@@ -108,10 +129,20 @@ class Servers:
         context.load_cert_chain(*self.authority.chain(site.name))
         configured(context).sni_callback = choose
         with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as tls:
-            _http(tls, connection, site)
+            _http(tls, site)
 
 
-def _http(stream: socket.socket, connection: socket.socket, site: Site) -> None:
+def _asked(connection: socket.socket) -> str | None:
+    """The name in the hello, without taking it from the socket."""
+    for _ in range(100):
+        name = tls_name(connection.recv(4096, socket.MSG_PEEK))
+        if name:
+            return name
+        time.sleep(0.01)
+    return None
+
+
+def _http(stream: socket.socket, site: Site) -> None:
     """Answer requests until the client is done: GET /N gives N bytes, POST /N takes what comes and gives N bytes back.
 
     `/N/R/C` paces the answer: C bytes every R milliseconds, as a live stream or a slow database would.
@@ -125,26 +156,29 @@ def _http(stream: socket.socket, connection: socket.socket, site: Site) -> None:
             head += data
         head, _, body = head.partition(b"\r\n\r\n")
         length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        if site.behaviour == "unread":  # answers and leaves without reading the rest: the kernel resets (RFC 9293 section 3.6.1)
+            stream.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            stream.close()
+            return
         received = len(body)
-        while received < length and site.behaviour != "unread":
+        while received < length:
             data = stream.recv(min(_CHUNK, length - received))
             if not data:
                 return
             received += len(data)
-        if site.behaviour == "unread":  # answers and leaves without reading the rest: the kernel resets (RFC 9293 section 3.6.1)
-            stream.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            connection.close()
-            return
-        if not _reply(stream, connection, head.split(b" ")[1], site):
+        if not _reply(stream, head.split(b" ")[1], site):
             return
 
 
-def _reply(stream: socket.socket, connection: socket.socket, path: bytes, site: Site) -> bool:
+def _reply(stream: socket.socket, path: bytes, site: Site) -> bool:
     """One answer; False when the connection is over with it."""
     parts = [int(part) for part in path.strip(b"/").split(b"/") if part.isdigit()]
     size, every, chunk = (parts + [0, 0, 0])[:3] if parts else (500, 0, 0)
     if site.behaviour == "slow":
         time.sleep(4)
+    if site.behaviour in _OWN_PAGES:
+        stream.sendall(_OWN_PAGES[site.behaviour])
+        return False
     status = "204 No Content" if path == b"/generate_204" else "200 OK"
     size = 0 if path == b"/generate_204" else size
     stream.sendall(f"HTTP/1.1 {status}\r\nServer: lab\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n".encode())
@@ -157,13 +191,13 @@ def _reply(stream: socket.socket, connection: socket.socket, path: bytes, site: 
             time.sleep(every / 1000)
         if site.behaviour == "crash" and sent >= 60_000 or site.behaviour == "stall" and sent >= 30_000:
             time.sleep(_PATIENCE if site.behaviour == "stall" else 0)
-            _abort(connection)
+            _abort(stream)
             return False
     if site.behaviour == "linger":  # close by reset, as some load balancers save TIME_WAIT
         time.sleep(0.2)
-        _abort(connection)
+        _abort(stream)
         return False
-    return True
+    return site.behaviour != "once"
 
 
 def _abort(connection: socket.socket) -> None:
@@ -173,7 +207,9 @@ def _abort(connection: socket.socket) -> None:
 
 
 def _plain(connection: socket.socket, site: Site) -> None:
-    _http(connection, connection, site)
+    if site.behaviour in ("silent", "stuck"):
+        time.sleep(_PATIENCE)
+    _http(connection, site)
 
 
 def _family(address: str) -> socket.AddressFamily:

@@ -24,6 +24,7 @@ class Topology:
     near_routers: int = 2  # before the middlebox
     far_routers: int = 3  # behind it
     device: bool = False  # a second box between the client's programs and its network card: a firewall, a desync tool...
+    inside: bool = False  # the capture is made on the programs' side of that box
     client_offloads: bool = False
     kernel: tuple[tuple[str, str, object], ...] = ()  # (machine, parameter, value)
     commands: tuple[tuple[str, str], ...] = ()  # (machine, line for `ip`), when everything stands
@@ -46,7 +47,7 @@ class Topology:
     @property
     def client_vantage(self) -> tuple[str, str]:
         """Machine and interface of the capture at the client: its network card."""
-        return (DEVICE, FAR) if self.device else ("client", "down0")
+        return (DEVICE, NEAR if self.inside else FAR) if self.device else ("client", "down0")
 
     @property
     def server_vantage(self) -> tuple[str, str]:

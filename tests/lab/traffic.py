@@ -25,6 +25,7 @@ class Https(Activity):
 
     down: int = 6_000
     up: int = 0
+    abort_after: int = 0  # the user leaves after so many bytes
     hello: str = "openssl"
     port: int = 443
     pace: tuple[int, int] = (0, 0)  # milliseconds and bytes of each piece of the answer
@@ -36,17 +37,17 @@ class Https(Activity):
     sni: str | None = None  # send this name instead; "" for none
     trust: bool = False  # check the certificate, and leave with an alert
     race: bool = False  # happy eyeballs: IPv6, and IPv4 a quarter of a second later (RFC 8305)
+    source_port: int = 0
     pieces: int = 0  # the hello is sent in pieces of so many bytes
 
 
 @dataclass(frozen=True)
 class Http(Activity):
-    """Plain HTTP. Through a proxy, `connect` names what is asked of it."""
+    """Plain HTTP."""
 
     path: str = "/800"
     port: int = 80
     host: str | None = None
-    follow: bool = False  # a redirect
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,16 @@ class Connect(Activity):
 
     port: int = 443
     linger: float = 0.2
+    ttl: int = 0  # a traceroute's
+
+
+@dataclass(frozen=True)
+class Proxied(Activity):
+    """HTTPS through a proxy (RFC 9110 section 9.3.6)."""
+
+    proxy: str = ""
+    proxy_port: int = 3128
+    down: int = 6_000
 
 
 @dataclass(frozen=True)

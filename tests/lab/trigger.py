@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tests.lab.flow import Flow
 from tests.lab.packet import UDP
@@ -29,11 +30,14 @@ class Trigger:
     qname: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()  # addresses that are in none of these prefixes
     ports: tuple[int, ...] = ()
     proto: int | None = None
     protocol: str | None = None
     version6: bool | None = None
     quic_version: bytes | None = None
+    fingerprint: bytes | None = None  # bytes that only one make of client has in its hello
+    whole_hello: bool = False  # a box that waits for the last byte of the hello
     down_bytes: int = 0
     chance: float = 1.0  # boxes skip connections: load, routing, sampling
     clients: tuple[str, ...] = ()
@@ -46,14 +50,18 @@ class Trigger:
             return self.axis_word
         named = (
             (self.qname, "dns_name"), (self.sni, "sni"), (self.host, "http_host"), (self.protocol, "protocol"),
-            (self.addresses or self.prefixes, "ip_address"), (self.version6 is not None, "address_family"),
+            (self.fingerprint, "fingerprint"),
+            (self.addresses or self.prefixes or self.outside, "ip_address"), (self.version6 is not None, "address_family"),
             (self.ports, "port"), (self.down_bytes, "volume"),
         )  # fmt: skip
         return next((word for given, word in named if given), "none_seen")
 
     @property
     def detail(self) -> str:
-        return self.protocol or ", ".join((*self.qname, *self.sni, *self.host, *self.addresses, *map(str, self.ports)))
+        if self.fingerprint:
+            return self.fingerprint.hex()
+        named = (*self.qname, *self.sni, *self.host, *self.addresses, *self.prefixes)
+        return self.protocol or ", ".join(named or map(str, self.ports))
 
     def holds(self, flow: Flow) -> bool:
         address, port = flow.server
@@ -64,6 +72,9 @@ class Trigger:
             and (not self.ports or port in self.ports)
             and (self.version6 is None or self.version6 == (":" in address))
             and (not self.prefixes or any(_within(address, prefix) for prefix in self.prefixes))
+            and (not self.outside or not any(_within(address, prefix) for prefix in self.outside))
+            and (self.fingerprint is None or self.fingerprint in flow.head)
+            and (not self.whole_hello or flow.whole)
             and (not self.sni or _named(flow.sni, self.sni))
             and (not self.host or _named(flow.host, self.host))
             and (not self.qname or _named(flow.qname, self.qname))
@@ -78,4 +89,7 @@ def _named(name: str | None, wanted: tuple[str, ...]) -> bool:
 
 
 def _within(address: str, prefix: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix)
+    return ipaddress.ip_address(address) in _network(prefix)
+
+
+_network = lru_cache(maxsize=256)(ipaddress.ip_network)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.lab import capture_file, defects, phone
 from tests.lab.packet import TCP, fingerprint, parse
+from tests.lab.resolver import Zone
 from tests.lab.rules import Rule
 from tests.lab.scenario import Scenario
 
@@ -23,6 +24,7 @@ COLUMNS = (
     "action", "position", "parameters", "start", "client_frames", "server_frames",
 )  # fmt: skip
 _ROLES = ("trigger", "forged", "rewritten", "taken", "dropped", "held")
+_NAMED = {"sni": "sni", "http_host": "host", "dns_name": "qname"}  # trigger -> what the box read
 _RATES = {"police", "shape", "random_loss", "ack_drop"}
 _DROPS_THAT_MATTER = 5  # a limiter that took fewer packets changed nothing that could be noticed
 _HOLD_THAT_MATTERS = 0.1  # seconds, likewise
@@ -78,7 +80,7 @@ def write(scenario: Scenario, folder: Path) -> None:
         records = capture_file.read(file)
         sights[vantage] = Sightings(records, defect, scenario.seed)
         if vantage == "client" and scenario.phone:
-            phone.render(records, folder / "phone.pcap")
+            phone.render(records, folder / "phone.pcap", scenario.clients)
         if defect:
             capture_file.write(folder / f"{vantage}.pcap", (kept.record for kept in sights[vantage].frames))
         if defect or vantage not in scenario.vantages:
@@ -132,7 +134,7 @@ class _Log:
 
 def _rows(scenario: Scenario, boxes: list[_Log], met: list[dict], sights: dict[str, Sightings]) -> Iterable[dict]:
     did = {(tuple(line["client"]), tuple(line["server"])): line["did"] for line in met if line["did"]}
-    lured = _forged_addresses(scenario.rules) - {address for site in scenario.sites.values() for address in site.addresses}
+    lured = _forged_addresses(scenario.rules, scenario.zones) - {address for site in scenario.sites.values() for address in site.addresses}
     number = 0
     listed: set[tuple] = set()
     for log in boxes:
@@ -151,13 +153,26 @@ def _rows(scenario: Scenario, boxes: list[_Log], met: list[dict], sights: dict[s
             number += 1
             ends = tuple(flow["client"]), tuple(flow["server"])
             if did.get(ends) == "intercepted":
-                methods.append({"label": "interference", "trigger": "sni", "trigger_detail": base["name"], "action": "tls_mitm",
+                methods.append({"label": "genuine" if scenario.cause else "interference", "cause": scenario.cause, "trigger": "sni", "trigger_detail": base["name"], "action": "tls_mitm",
                                 "position": "in_path", "parameters": "{}"})  # fmt: skip
+            methods += _denied(scenario, flow)
             if not methods:
                 cause = did.get(ends) or _site_cause(scenario, flow)
                 methods = [{"label": "exposed" if flow["server"][0] in lured else "genuine", "cause": cause}]
             for method in methods:
                 yield base | method
+
+
+def _denied(scenario: Scenario, flow: dict) -> list[dict]:
+    """What a resolver that censors did: it answers itself, so no box knows of it."""
+    zone = scenario.zones.get(flow["server"][0], scenario.zones.get("*"))
+    other = zone.find(flow["qname"]) if zone and zone.censors and flow["qname"] else None
+    if other is None:
+        return []
+    return [{
+        "label": "interference", "trigger": "dns_name", "trigger_detail": flow["qname"], "position": "endpoint",
+        "action": "forged_dns" if isinstance(other, tuple) and other else "nxdomain", "parameters": json.dumps({"answer": other}),
+    }]  # fmt: skip
 
 
 def _methods(log: _Log, flow: dict, sights: dict[str, Sightings]) -> Iterable[dict]:
@@ -170,9 +185,12 @@ def _methods(log: _Log, flow: dict, sights: dict[str, Sightings]) -> Iterable[di
             role = "trigger" if line["what"] == "residual" else line["what"]
             for vantage, sight in sights.items():
                 frames[vantage][role] += sight.find(line, flow, log.ns(line))
+        residual = any(line["what"] == "residual" for line in lines)
+        word = rule.afterwards.word if residual and rule.afterwards else rule.action_word
+        detail = flow[_NAMED[axis]] if (axis := rule.trigger.axis) in _NAMED and not residual else rule.trigger.detail
         row = {
-            "cause": rule.cause, "trigger": rule.trigger.axis, "trigger_detail": rule.trigger.detail, "action": rule.action_word,
-            "position": rule.position, "parameters": json.dumps(rule.parameters),
+            "cause": rule.cause, "trigger": axis, "trigger_detail": detail, "action": word,
+            "position": rule.position, "parameters": json.dumps(rule.parameters | ({"residual": True} if residual else {})),
             "client_frames": _frames(frames["client"]), "server_frames": _frames(frames["server"]),
         }  # fmt: skip
         if _matters(rule, lines):
@@ -189,8 +207,10 @@ def _matters(rule: Rule, lines: list[dict]) -> bool:
     return any(counts[what] for what in ("forged", "dropped", "rewritten"))
 
 
-def _forged_addresses(rules: tuple[Rule, ...]) -> set[str]:
-    return {address for rule in rules for family in ("v4", "v6") for address in getattr(rule.action, family, ())}
+def _forged_addresses(rules: tuple[Rule, ...], zones: dict[str, Zone]) -> set[str]:
+    return {address for rule in rules for family in ("v4", "v6") for address in getattr(rule.action, family, ())} | {
+        address for zone in zones.values() for other in zone.other.values() if isinstance(other, tuple) for address in other
+    }
 
 
 def _site_cause(scenario: Scenario, flow: dict) -> str:

@@ -35,9 +35,11 @@ class Site:
         return (self.v4, self.v6) if self.v6 else (self.v4,)
 
 
+CLIENT, CLIENT6 = "198.51.100.23", "2001:db8:c11e::23"
 RESOLVER = "8.8.8.8"
 RESOLVER6 = "2001:4860:4860::8888"
 DOMESTIC_RESOLVER = "77.88.8.8"
+PROXY = "10.20.0.8"  # of an enterprise
 LOCAL_RESOLVER = "192.168.1.1"  # the home router, or a filter in the house
 RESOLVERS = (RESOLVER, RESOLVER6, DOMESTIC_RESOLVER, LOCAL_RESOLVER)
 
@@ -70,6 +72,10 @@ SITES: dict[str, Site] = {
         Site("api.oneme.ru", "155.212.192.10", also=("web.max.ru",)),
         Site("ya.ru", "77.88.55.242", also=("yandex.ru", "mail.yandex.ru")),
         Site("www.gosuslugi.ru", "213.59.253.7"),
+        Site("dns.google", "8.8.4.4"),
+        Site("cloudflare-ech.com", "104.18.10.118", also=("crypto.cloudflare.com",)),
+        Site("proxy.corp.example", PROXY, h3=False),
+        Site("ads.example.net", "203.0.113.20", also=("doubleclick.net", "adservice.google.com")),
         Site("stun.l.google.com", "74.125.250.129", relay=True),
         Site("relay1.whatsapp", "157.240.0.62", relay=True),
         Site("relay2.whatsapp", "31.13.84.62", relay=True),

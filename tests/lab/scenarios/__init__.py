@@ -4,7 +4,7 @@ from importlib import import_module
 
 from tests.lab.scenario import Scenario
 
-FAMILIES = ("rst",)
+FAMILIES = ("rst", "sni", "address", "dns", "quic", "http", "throttle", "call", "mixed", "server", "path", "app", "network", "device", "capture")
 
 SCENARIOS: dict[str, Scenario] = {}
 for family in FAMILIES:
