@@ -26,6 +26,7 @@ MODULES = (
     "call_blocking",
     "tls_interception",
     "tls_alerts",
+    "forged_data",
 )  # in reading order
 
 

@@ -1,179 +1,196 @@
-"""Forged pages and forged data: somebody answers in the server's place.
+"""HTTP block pages: a page or a redirect in place of what was asked for, because of the Host that was named.
 
-**How it shows.** For the same bytes of the stream two different contents arrive, the forged one and the server's own;
-or the answer lacks the TCP timestamps that this connection agreed on, because another machine made it; or it is word
-for word a page that measurement projects know as a block page.
+**How it shows.** The answer is word for word a page that measurement projects know; or a redirect to a bare address at
+a port of its own, which is told what was asked for; or it comes with a goodbye in the same packet, though nobody asked
+to close. Several unrelated names lead to one stranger while other names answer for themselves.
 
-**What it cannot see.** A machine in the path that answers in the server's place, copies its options and drops the real
-answer, with a page that nobody has listed; anything inside TLS.
+**What it cannot see.** A page that nobody has listed, made by a machine in the path that behaves as the server would
+(forged_data tells who made it); anything inside TLS; the server's own refusals, which are pages too. Where a
+connectivity check is answered by somebody's page, and nothing else gets through, that is a sign-in page for all and not
+a block of any name.
 
-**References.** RFC 9293 §3.10 and RFC 7323 §3.2 (a segment without timestamps was not made by a socket that negotiated
-them); Nebuchadnezzar and QUANTUM INSERT studies, Fox-IT 2015; OONI and Citizen Lab, *blocking fingerprints*.
-"x |" counts flows that fire in open benign captures.
+**References.** OONI and Citizen Lab, *blocking fingerprints* (scopes isp and nat accuse, fp vetoes); RFC 9112 §9.6 on
+closing; RFC 8952 on captive portals. "x |" counts flows that fire in open benign captures (311 HTTP flows).
 """
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from ipaddress import ip_address
 from types import SimpleNamespace
 
 import numpy as np
 
-from analyzer.serial import ahead
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Segment, Wants, Witness
-from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Kind, Table, Vantage
+from analyzer.controls import groups_of
+from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Segment, Wants, Witness
+from analyzer.tables import TCP_FIN, Cut, Stage, Table
 from analyzer.wire import http
 from signatures.knowledge.pages import known_page
 
 METHOD = "http_blocking"
 
-DIFFER = 8  # bytes that differ; fewer can be a keep-alive byte or damage
-ONE_COUNTER = 64  # IP-IDs that one machine uses up between two packets of a conversation
-ONE_ANSWER = 5_000_000_000  # ns; what comes later than this for the same bytes is another conversation
+ALIKE = 2  # unrelated names that lead to one stranger
+STRANGERS = 64  # hosts redirected to that are looked at, the most frequent ones: portals and block pages are
+PORTAL_NAMES = 3  # of them, where everything does and no connectivity check says so
+_WEB_PORTS = ("", "80", "443")
+_CLOSES = re.compile(rb"HTTP/1\.0\r?\n|\nconnection:[ \t]*close", re.IGNORECASE)
 
-OVERLAP = Rule(
-    "http.overlap_differs", "interference", "conclusive", "content",
-    "Two different contents came for the same bytes of the answer: one of them was not sent by the server.",
-    "Machines in the path that drop the server's own answer.",
-    "RFC 9293 §3.10; Fox-IT, detecting QUANTUM INSERT, 2015",
-    action="forged_data",
-)  # fmt: skip
-NO_TIMESTAMPS = Rule(
-    "http.no_timestamps", "interference", "strong", "header",
-    "An answer lacks the timestamps that both ends agreed on: another machine made it.",
-    "Forgers that continue the server's timestamps; connections without the option.",
-    "RFC 7323 §3.2 (MUST); 0 of 800 |",
-    action="forged_data",
-)  # fmt: skip
-PAGE_KNOWN = Rule(
-    "http.page_known", "interference", "conclusive", "content",
+
+def _rule(
+    name: str, strength: str, family: str, says: str, blind: str, source: str, leans: str = "interference"
+) -> Rule:
+    action = "blockpage" if leans == "interference" else None
+    return Rule(f"http.{name}", leans, strength, family, says, blind, source, action, needs_headers=family == "header")
+
+
+PAGE_KNOWN = _rule(
+    "page_known", "conclusive", "content",
     "The answer is a block page that measurement projects have documented.",
     "Pages that nobody has listed. Says nothing of where on the path it was made.",
     "OONI and Citizen Lab, blocking fingerprints of scope isp or nat; counted as confirmed there too",
-    action="blockpage", needs_headers=False,
 )  # fmt: skip
+REDIRECT_TELLS = _rule(
+    "redirect_tells_name", "strong", "content",
+    "The answer leads to a bare address, at a port of its own or inside the network, and tells it which site was asked for.",
+    "Sign-in pages and gateways of a house.",
+    "CenTrace captures, 2022; 0 of 311 |",
+)  # fmt: skip
+FIN_WITH_PAGE = _rule(
+    "fin_with_page", "supporting", "header",
+    "The first packet of the answer ends the connection, which nobody had asked to close.",
+    "Servers that save themselves a packet and do not say so.",
+    "RFC 9112 §9.6; 0 of 311 |",
+)  # fmt: skip
+REDIRECTS_ALIKE = _rule(
+    "redirects_alike", "supporting", "content",
+    "Unrelated names lead to one stranger, while others answer for themselves.",
+    "Advertisers that pass visitors on to each other.",
+    "Iran, Indonesia, Russia: one page for all that is blocked",
+)  # fmt: skip
+PORTAL_PAGE = _rule(
+    "portal_page", "strong", "none",
+    "Whatever was asked for, a connectivity check among it, led to one sign-in page.",
+    "A network that blocks every site.",
+    "RFC 8952",
+    leans="genuine",
+)  # fmt: skip
+PORTAL_EVERYWHERE = _rule(
+    "portal_everywhere", "supporting", "none",
+    "Nothing else than a sign-in page was reached in all this capture.",
+    "A network that blocks every site.",
+    "RFC 8952",
+    leans="neutral",
+)  # fmt: skip
+RULES = (PAGE_KNOWN, REDIRECT_TELLS, FIN_WITH_PAGE, REDIRECTS_ALIKE, PORTAL_PAGE, PORTAL_EVERYWHERE)
 
-RULES = (OVERLAP, NO_TIMESTAMPS, PAGE_KNOWN)
-
-
-def _answered(flows: Table) -> np.ndarray:
-    judged = (flows.proto == 6) & (flows.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION) == 0) & (flows.synacks > 0)
-    return judged & (flows.new_down > 0) & (flows.vantage != Vantage.SERVER)
-
-
-WANTS = Wants(_answered, packets=True, heads=True)
+WANTS = Wants(
+    lambda flows: (flows.protocol == "http") & (flows.new_down > 0) & (flows.cut & Cut.MIDWAY == 0),
+    packets=True, heads=True,
+)  # fmt: skip
 
 
 def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """What each flow's answers say about who made them."""
+    """What each answer is."""
     findings = []
-    flows, packets = done.flows, done.packets
-    for i in np.flatnonzero((flows.protocol == "http") & (flows.cut & Cut.MIDWAY == 0)).tolist():
-        findings += _page(flows.row(i), done.stream(i, False), done.segments(i, False))
-    honest = flows.cut & Cut.PROXIED == 0
-    for i in np.flatnonzero(honest).tolist():
-        pieces = done.segments(i, False)
-        if len(pieces) > 1 and _overlapping(pieces):
-            findings += _overlap(flows.row(i), pieces, done.rows(i))
-    own = (packets.icmp < 0) & (packets.tcp_flags >= 0)
-    bare = (
-        own & ~packets.up & (packets.tsval < 0) & (packets.tcp_flags & TCP_RST == 0) & (packets.kind != Kind.KEEPALIVE)
-    )
-    for i in np.flatnonzero(np.isin(flows.flow, packets.flow[bare]) & honest).tolist():
-        findings += _timestamps(flows.row(i), list(done.rows(i).rows()), done.segments(i, False))
+    for i, flow in enumerate(done.flows.rows()):
+        asked, stream, pieces = done.stream(i, True), done.stream(i, False), done.segments(i, False)
+        if not pieces:
+            continue
+        response = http.parse_response(stream) or None
+        page = known_page(response, stream)
+        if page is not None and page.scope == "fp":
+            continue  # a server's own page
+        if page is not None:
+            findings.append(_page(PAGE_KNOWN, flow, pieces, {"page": page.id, "source": page.source}))
+        if response is not None and response.location and _tells(flow, response.location):
+            findings.append(_page(REDIRECT_TELLS, flow, pieces[:1], {"leads_to": response.location[:200]}))
+        closes = _CLOSES.search(asked) or (response is not None and (response.connection or "").lower() == "close")
+        if not closes and not flow.cut & Cut.PROXIED and flow.fin_down >= 0 and _ends_at_once(done.rows(i)):
+            findings.append(_page(FIN_WITH_PAGE, flow, pieces[:1], {"answer": flow.answer}))
     return findings
 
 
-def _page(flow: SimpleNamespace, stream: bytes, pieces: list[Segment]) -> list[Finding]:
-    response = http.parse_response(stream)
-    page = known_page(response or None, stream)
-    if page is None:
-        return []
+def _tells(flow: SimpleNamespace, location: str) -> bool:
+    """Whether a redirect leads to a stranger's bare address and carries the name that was asked for."""
+    authority = http.host_of(location) or ""
+    host, _, port = authority.rpartition(":") if authority.rpartition(":")[2].isdigit() else (authority, "", "")
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    beyond = location.partition(authority)[2].lower()
+    odd = port not in _WEB_PORTS or address.is_private
+    return odd and str(address) != flow.server and flow.host is not None and flow.host in beyond
+
+
+def _ends_at_once(packets: Table) -> bool:
+    first = packets[~packets.up & (packets.icmp < 0) & (packets.payload_len > 0)][:1]
+    return bool((first.tcp_flags & TCP_FIN != 0).any())
+
+
+def across(seen: Seen, known: Knowledge) -> list[Finding]:
+    """Names that lead to one stranger, and networks where everything does."""
+    a = seen.attempts
+    web = (a.redirect >= 0) & (a.name >= 0)
+    a = a[np.isin(a.client, a.client[web])]
+    found: list[Finding] = []
+    for rows in groups_of(a, np.ones(len(a), bool), "client"):
+        found += _strangers(a[rows], seen, known)
+    return found
+
+
+def _strangers(a: Table, seen: Seen, known: Knowledge) -> list[Finding]:
+    led: dict[str, list[int]] = defaultdict(list)  # where to -> rows
+    for i in np.flatnonzero((a.redirect >= 0) & (a.name >= 0)).tolist():
+        where, name = seen.text(a.redirect[i]) or "", seen.text(a.name[i]) or ""
+        if _site(where) != _site(name) and where != seen.text(a.server[i]):
+            led[where].append(i)
+    found = []
+    for where, rows in sorted(led.items(), key=lambda one: -len(one[1]))[:STRANGERS]:
+        sites = {_site(seen.text(a.name[i]) or "") for i in rows}
+        checked = any(known.kind(seen.text(a.service[i])) == "check" for i in rows)
+        if len(sites) < ALIKE and not checked:
+            continue
+        free = _free(a, where, seen)
+        mine, subject = np.array(rows), f"redirect {where}"
+        measured = {"leads_to": where, "names": len(sites), "others_reached": len(free)}
+        if checked or (len(sites) >= PORTAL_NAMES and not len(free)):
+            captive = mine[a.start[mine] < free.min()] if len(free) else mine
+            if len(captive):
+                found.append(_many(PORTAL_PAGE, a[captive], subject, measured))
+            if not len(free):
+                found.append(_many(PORTAL_EVERYWHERE, a[captive], subject, measured))
+        elif len(sites) >= ALIKE and len(free):
+            found.append(_many(REDIRECTS_ALIKE, a[mine], subject, measured))
+    return found
+
+
+def _free(a: Table, where: str, seen: Seen) -> np.ndarray:
+    """Times at which another site than `where` answered for itself."""
+    said = {number: seen.text(number) or "" for number in np.unique(a.answer).tolist()}
+    itself = [number for number, word in said.items() if word in ("http 200", "http 204")]
+    served = (a.protocol == seen.number("tls")) & (a.stage >= Stage.SERVED)
+    reached = (np.isin(a.answer, itself) & (a.protocol == seen.number("http"))) | served
+    places = {number: _site(seen.text(number) or "") for number in np.unique(a.target[reached]).tolist()}
+    others = [number for number, site in places.items() if site != _site(where)]
+    return a.start[reached & np.isin(a.target, others)]
+
+
+def _site(name: str) -> str:
+    """What a name and its neighbours share: its last two labels; an address is itself."""
+    labels = name.split(".")
+    return name if labels[-1].isdigit() or ":" in name else ".".join(labels[-2:])
+
+
+def _page(rule: Rule, flow: SimpleNamespace, pieces: list[Segment], measured: dict) -> Finding:
     witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
     witnesses += [Witness(piece.frame, "forged") for piece in pieces[:4]]
     method = Method("blockpage", "none_seen", "unknown")
-    return [_found(PAGE_KNOWN, flow, pieces[-1].ts, {"page": page.id, "source": page.source}, witnesses, method)]
+    return Finding(rule, f"flow {flow.flow}", (flow.flow,), pieces[-1].ts, measured, tuple(witnesses), method)
 
 
-def _overlapping(pieces: list[Segment]) -> bool:
-    end = pieces[0].seq + len(pieces[0].data)
-    for piece in pieces[1:]:
-        if ahead(piece.seq, end) < 0:
-            return True
-        end = piece.seq + len(piece.data)
-    return False
-
-
-def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[Finding]:
-    """Two copies of the same bytes that differ."""
-    packets = {p.frame: p for p in rows.rows()}
-    pieces = [piece for piece in pieces if len(piece.data) >= DIFFER]  # and so a thousand at most
-    start = np.array([ahead(piece.seq, pieces[0].seq) for piece in pieces], np.int64)
-    end = start + np.array([len(piece.data) for piece in pieces], np.int64)
-    both = np.minimum(end[:, None], end) - np.maximum(start[:, None], start) >= DIFFER
-    for n, m in np.argwhere(np.tril(both, -1)).tolist():
-        late, early = pieces[n], pieces[m]
-        shift = ahead(late.seq, early.seq)
-        a, b = early.data[max(shift, 0) :], late.data[max(-shift, 0) :]
-        shared = min(len(a), len(b))
-        if shared < DIFFER or late.ts - early.ts > ONE_ANSWER:
-            continue
-        differ = int(np.count_nonzero(np.frombuffer(a, np.uint8, shared) != np.frombuffer(b, np.uint8, shared)))
-        if differ < DIFFER or early.frame not in packets or late.frame not in packets:
-            continue
-        if _one_machine(packets[early.frame], packets[late.frame]):
-            continue
-        forged, genuine = _whose(packets, flow, early, late)
-        method = Method(_content(forged.data), "none_seen", "on_path")
-        measured = {
-            "bytes_in_both": shared, "bytes_unlike": differ, "apart_ms": round((late.ts - early.ts) / 1e6, 3),
-            "ttl_forged": packets[forged.frame].ttl, "ttl_genuine": packets[genuine.frame].ttl,
-        }  # fmt: skip
-        witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
-        witnesses += [Witness(forged.frame, "forged"), Witness(genuine.frame, "contradicts")]
-        return [_found(OVERLAP, flow, late.ts, measured, witnesses, method)]
-    return []
-
-
-def _one_machine(early: SimpleNamespace, late: SimpleNamespace) -> bool:
-    """The same distance and one running IP-ID counter: a tunnel or proxy contradicts itself, nobody was raced."""
-    step = (late.ipid - early.ipid) & 0xFFFF
-    return early.ttl == late.ttl and 0 < step <= ONE_COUNTER and (early.tsval < 0) == (late.tsval < 0)
-
-
-def _whose(packets: dict, flow: SimpleNamespace, early: Segment, late: Segment) -> tuple[Segment, Segment]:
-    """(forged, genuine): the one less like the server's SYN/ACK; when both are alike, the first, which won the race."""
-    synack = next((p for p in packets.values() if not p.up and p.tcp_flags & TCP_SYN), None)
-
-    def unlike(piece: Segment) -> tuple[bool, int]:
-        p = packets[piece.frame]
-        return (synack is not None and synack.tsval >= 0 and p.tsval < 0, abs(p.ttl - synack.ttl) if synack else 0)
-
-    return (late, early) if unlike(late) > unlike(early) else (early, late)
-
-
-def _timestamps(flow: SimpleNamespace, packets: list, pieces: list[Segment]) -> list[Finding]:
-    syn = [p for p in packets if p.tcp_flags >= 0 and p.tcp_flags & TCP_SYN and p.icmp < 0]
-    if {p.up for p in syn if p.tsval >= 0} != {True, False} or any(p.tsval < 0 for p in syn):
-        return []  # not agreed on by every SYN and SYN/ACK of the flow
-    body = [p for p in packets if not p.up and p.icmp < 0 and not p.tcp_flags & (TCP_SYN | TCP_RST)]
-    bare = [p for p in body if p.tsval < 0 and p.tcp_flags & TCP_ACK and (p.payload_len or p.tcp_flags & TCP_FIN)]
-    others = [p for p in packets if p.icmp < 0 and p.tsval >= 0 and not p.tcp_flags & TCP_SYN]
-    if not bare or not others or len(bare) == len(body) > 2:
-        return []  # a proxy that never carries the option on is not a forger of one answer
-    data = {piece.frame: piece.data for piece in pieces}
-    action = next((_content(data[p.frame]) for p in bare if p.frame in data), "fin")
-    witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
-    witnesses += [Witness(p.frame, "forged") for p in bare[:4]] + [Witness(others[0].frame, "baseline")]
-    measured = {"segments_without": len(bare), "segments_with": len(body) - len(bare)}
-    return [_found(NO_TIMESTAMPS, flow, bare[0].ts, measured, witnesses, Method(action, "none_seen", "unknown"))]
-
-
-def _content(data: bytes) -> str:
-    """What kind of forgery some bytes are."""
-    if data[:5] == b"HTTP/" or data[:1] == b"<":
-        return "blockpage"
-    return "tls_alert" if data[:2] == b"\x15\x03" else "forged_data"
-
-
-def _found(rule: Rule, flow: SimpleNamespace, ts: int, measured: dict, witnesses: list, method: Method) -> Finding:
-    return Finding(rule, f"flow {flow.flow}", (flow.flow,), ts, measured, tuple(witnesses), method)
+def _many(rule: Rule, mine: Table, subject: str, measured: dict) -> Finding:
+    witnesses = tuple(Witness(frame, "trigger") for frame in mine.asked_frame.tolist()[:8] if frame >= 0)
+    method = Method("blockpage") if rule.action else None
+    return Finding(rule, subject, tuple(mine.flow.tolist()), int(mine.end.max()), measured, witnesses, method)

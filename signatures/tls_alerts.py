@@ -6,7 +6,7 @@ from the same distance as everything else of that server.
 
 **What it cannot see.** Alerts after the keys are made, which are encrypted; a machine in the path near the server that
 drops the real answer. A proxy that greets in the server's name answers sooner too, so without a round trip of data
-that this server itself acknowledged the timing is no proof. Alerts without timestamps are judged in http_blocking.
+that this server itself acknowledged the timing is no proof. Alerts without timestamps are judged in forged_data.
 
 **References.** RFC 8446 §6, RFC 5246 §7.2, RFC 6066 §3 (112 for unknown names); speed of the path as in rst_injection;
 Bock et al., FOCI 2020, on Iran's protocol filter.
