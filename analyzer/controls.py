@@ -92,26 +92,26 @@ def _says(words: np.ndarray, text: Callable[[int], str | None], start: str) -> n
     return np.array([(text(n) or "").startswith(start) for n in numbers.tolist()], bool)[where.reshape(-1)]
 
 
+_RETRY = ("client", "target", "server", "port", "proto", "ja4")  # what a retry has in common with the first try
+
+
 def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
     """Which attempt each flow belongs to (int64, by flow; -1 where its fate is unknown): retries share a number.
 
-    A retry has the same client, target, address, port and protocol within ten seconds. It is an attempt of its own when
-    something else of the same client or at the same server, begun in between, fared the opposite way: the circumstances
-    had turned, and turned again. After a failure,
-    what is not even greeted by a SYN/ACK within three minutes can be residual blocking of the same three-tuple, and is a
-    retry too: it would count one trigger twice.
+    A retry has the same client, target, address, port, protocol and make of hello within ten seconds. It is an attempt
+    of its own when something else of the same client or at the same server, begun in between, fared the opposite way:
+    the circumstances had turned, and turned again. After a failure, what is not even greeted by a SYN/ACK within three
+    minutes can be residual blocking of the same three-tuple, and is a retry too: it would count one trigger twice.
     """
     numbers = np.full(len(attempts), -1, np.int64)
     rows = np.flatnonzero(fate != Fate.UNKNOWN)
     if not len(rows):
         return numbers
     a = attempts
-    rows = rows[
-        np.lexsort((a.start[rows], a.proto[rows], a.port[rows], a.server[rows], a.target[rows], a.client[rows]))
-    ]
+    rows = rows[np.lexsort((a.start[rows], *(a.columns[name][rows] for name in _RETRY)))]
     same = np.zeros(len(rows), bool)
     same[1:] = True
-    for name in ("client", "target", "server", "port", "proto"):
+    for name in _RETRY:
         same[1:] &= a.columns[name][rows[1:]] == a.columns[name][rows[:-1]]
     start, failed = a.start[rows], fate[rows] >= Fate.FAILED
     gap = np.diff(start, prepend=start[0])

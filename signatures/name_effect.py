@@ -124,9 +124,10 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     trial = _Trial(attempts, fate, *counted(attempts, fate), seen)
     failed = trial.fate >= Fate.FAILED
     found = _names(trial, failed, (NAME_EFFECT, NAME_EFFECT_FEW))
-    cut_off = _cut_off(trial.a)
-    if cut_off.any():
-        found += _names(trial, cut_off, (CUT_OFF, CUT_OFF))
+    if (cut_off := _cut_off(attempts)).any():
+        fate = np.where(cut_off, np.int8(Fate.RESET), fate)
+        resets = _Trial(attempts, fate, *counted(attempts, fate), seen)
+        found += _names(resets, _cut_off(resets.a), (CUT_OFF, CUT_OFF))
     return [*found, *_hellos(trial, failed), *_networks(trial, failed), *_large_hellos(trial)]
 
 
@@ -219,7 +220,7 @@ def _strata(a: Table, bad, greeted, mine) -> tuple[list[tuple[int, int, int, int
 
 
 def _hellos(trial: _Trial, failed: np.ndarray) -> list[Finding]:
-    """One name and address, two makes of hello (JA4): does the make decide?"""
+    """One name and address, several makes of hello (JA4): does the make decide?"""
     a, seen = trial.a, trial.seen
     spoken = (a.synacks > 0) & (a.name >= 0) & (a.ja4 >= 0)
     tested = []
