@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
-
-from analyzer.report.terminal import WIDEST
+if TYPE_CHECKING:  # rich is loaded where something is shown, and not for a line of help
+    from rich.console import Console
 
 GAP = "  "
 NARROWEST = 20  # of what wraps; a narrower terminal breaks lines itself
@@ -21,6 +19,9 @@ WIDEST_CELL = 44  # longer cells (names of hosts, mostly) are cut; an IPv6 addre
 
 def show_pairs(rows: Iterable[tuple[str, Iterable[str]]], console: Console) -> None:
     """Print labels and, beside each, one line or several. What has no line, or only empty ones, is left out."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
     kept = [(label, [*filter(None, lines)]) for label, lines in rows]
     margin = 2 * len(GAP) + max((cell_len(label) for label, lines in kept if lines), default=0)
     for label, lines in kept:
@@ -33,6 +34,8 @@ def show_pairs(rows: Iterable[tuple[str, Iterable[str]]], console: Console) -> N
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[str]:
     """Lines of a table: columns as wide as they need to be, the last one wrapped to what is left of `width`."""
+    from rich.cells import cell_len
+
     lines = [head, *rows]
     widths = [min(WIDEST_CELL, max(map(cell_len, column))) for column in list(zip(*lines, strict=True))[:-1]]
     margin = sum(widths) + len(GAP) * len(widths)
@@ -44,6 +47,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int | None 
 
 def width_of(console: Console) -> int | None:
     """How wide lines may become; None where nobody reads them as they come."""
+    from analyzer.report.terminal import WIDEST
+
     return min(console.width, WIDEST) if console.is_terminal else None
 
 
@@ -52,6 +57,8 @@ def _wrapped(line: str, margin: int, width: int | None) -> list[str]:
 
 
 def _fit(cell: str, width: int) -> str:
+    from rich.cells import cell_len
+
     if cell_len(cell) > width:
         cell = cell[: width - 1] + "…"
     return cell + " " * (width - cell_len(cell))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import SimpleNamespace
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from analyzer.report import filters, sentences
 from analyzer.report.columns import show_pairs
@@ -16,6 +14,9 @@ from analyzer.report.words import N_, Words
 from analyzer.result import FlowKey, Result
 from analyzer.signature import Finding
 from analyzer.tables import Cut, End, Stage, Vantage
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FRAMES_PER_ROLE = 12
 
@@ -74,6 +75,8 @@ def show(result: Result, row: int, console: Console, words: Words) -> None:
     row : int
         Row of that table.
     """
+    from rich.text import Text
+
     assert result.flow_table is not None
     flow = result.flow_table.row(row)
     console.print(Text(_title(flow, words), "bold"))

@@ -125,9 +125,9 @@ class _Scene:
             elif packet.row.frame in lost:
                 packet.look = "lost"
         notes = self._notes()
-        path_way = self._path_way()
+        path_way, bounded = self._path_way()
         forged = [packet for packet in self.packets if packet.look == "forged"]
-        lanes = self._lanes(path_way if forged else None)
+        lanes = self._lanes(path_way if bounded else None)
         spec = plot.Ladder(
             *lanes,
             arrows=[self._arrow(packet, bool(forged)) for packet in self.packets],
@@ -142,7 +142,7 @@ class _Scene:
             bracket=self._bracket(),
         )
         picture = Twice(plot.draw(spec, plot.WIDE), plot.draw(spec, plot.NARROW))
-        return Ladder(picture, notes, self._captions(bool(forged), bool(lost)))
+        return Ladder(picture, notes, self._captions(bounded, bool(lost)))
 
     def _label(self) -> None:
         times: dict[tuple, int] = {}  # how often a packet, or a kind of packet, was named
@@ -202,16 +202,27 @@ class _Scene:
                 lost.add(row.frame)
         return lost
 
-    def _path_way(self) -> float:
-        """Greatest possible distance of whoever forged: half the time between what set it off and the forgery."""
-        forged = [packet for packet in self.packets if packet.look == "forged"]
-        if not forged:
-            return self.way / 2
-        first = forged[0].row
-        before = [p.row for p in self.packets if p.row.ts < first.ts and p.row.up != first.up and p.row.icmp < 0]
-        triggers = [p.row for p in self.packets if "trigger" in p.roles and p.row.ts < first.ts] or before[-1:]
-        gap = (first.ts - triggers[-1].ts) / 2e9 if triggers else self.way / 2
-        return min(gap, self.way) if self.way else 0.0
+    def _path_way(self) -> tuple[float, bool]:
+        """How far the path lane stands, in seconds, and whether that is a bound that was measured.
+
+        Whoever forged an answer to a packet is at most half as far away as the time between the two. That it is an
+        answer is taken from its acknowledgment, or, at the client, from the request that went before it.
+        """
+        forged = next((packet.row for packet in self.packets if packet.look == "forged"), None)
+        if forged is None or not self.way:
+            return self.way / 2, False
+        triggers = [
+            p.row for p in self.packets if "trigger" in p.roles and p.row.ts < forged.ts and p.row.up != forged.up
+        ]
+        if not triggers:
+            return self.way / 2, False
+        trigger = triggers[-1]
+        if forged.tcp_flags >= 0 and forged.tcp_flags & TCP_ACK:
+            answers = ahead(forged.ack, trigger.seq + trigger.payload_len) >= 0
+        else:
+            answers = self.exhibit.vantage == "client"
+        gap = (forged.ts - trigger.ts) / 2e9
+        return (min(gap, self.way), True) if answers else (self.way / 2, False)
 
     def _lanes(self, path_way: float | None) -> tuple[plot.Lane, plot.Lane, plot.Lane]:
         words, key = self.words, self.exhibit.key
@@ -264,7 +275,7 @@ class _Scene:
             packet.number = number
         return tuple(Note(packet.number, tuple(packet.findings)) for packet in numbered)
 
-    def _captions(self, forged: bool, lost: bool) -> tuple[str, ...]:
+    def _captions(self, bounded: bool, lost: bool) -> tuple[str, ...]:
         words = self.words
         said = [
             words.say(
@@ -274,7 +285,7 @@ class _Scene:
                 )
             )
         ]
-        if forged:
+        if bounded:
             said.append(words.say(N_("The path lane stands as far away as the times allow.")))
         if lost:
             said.append(

@@ -22,7 +22,6 @@ CONTROLS = 3  # other transfers that are drawn beside
 POINTS = 400  # of a curve
 SEGMENTS = 220  # of the sequence graph
 WINDOW = 30.0  # s of the arrival curve
-FIRST = (Kind.NEW, Kind.FILL, Kind.RESENT)  # kinds that bring bytes for the first time
 
 
 class Speed(NamedTuple):
@@ -41,26 +40,35 @@ class _Leg(NamedTuple):
     size: np.ndarray
     seq: np.ndarray
     kind: np.ndarray
+    at_sender: bool  # captured before the limit, lost copies included
+
+    def through(self) -> _Leg:
+        """What got through the limit: at the sender, first copies stand for it."""
+        if not self.at_sender:
+            return self
+        first = (self.kind == Kind.NEW) | (self.kind == Kind.FILL)
+        return self._replace(**{name: getattr(self, name)[first] for name in ("t", "size", "seq", "kind")})
 
 
 def speed(result: Result, named: Named, words: Words) -> Speed | None:
     """Pictures of a method that slows; None where no series was kept of its flows."""
     start = result.capture.start or 0
     mine = {key.flow for key in named.flows}
-    affected = [_leg(e, start) for e in result.exhibits if e.key.flow in mine and len(e.series)]
-    if not affected:
+    slow = [exhibit for exhibit in result.exhibits if exhibit.key.flow in mine and len(exhibit.series)]
+    if not slow:
         return None
+    affected = [_leg(exhibit, start).through() for exhibit in slow]
     slowed = {key.flow for v in result.answers for m in v.methods for key in m.flows} | mine
     clients = {key.client for key in named.flows}
     others = [e for e in result.exhibits if e.key.flow not in slowed and e.key.client in clients and len(e.series)][
         :CONTROLS
     ]
-    controls = [_leg(e, start) for e in others]
+    controls = [_leg(exhibit, start).through() for exhibit in others]
     best = max(affected, key=lambda leg: leg.size.sum())
     return Speed(
         _rates(affected, controls, named, words),
         _arrival(best, controls, named, words),
-        _sequence(best, words),
+        _sequence(max((_leg(e, start) for e in slow), key=lambda leg: leg.size.sum()), words),
     )
 
 
@@ -68,7 +76,8 @@ def _leg(exhibit: Exhibit, start: int) -> _Leg:
     series = exhibit.series
     up = series.payload_len[series.up].sum() > series.payload_len[~series.up].sum()
     part = series[(series.up == up) & (series.payload_len > 0)]
-    return _Leg(exhibit.target, (part.ts - start) / 1e9, part.payload_len + HEADERS, part.seq, part.kind)
+    at_sender = exhibit.vantage == ("client" if up else "server")
+    return _Leg(exhibit.target, (part.ts - start) / 1e9, part.payload_len + HEADERS, part.seq, part.kind, at_sender)
 
 
 def _both(graph: plot.Graph, wide: int = plot.WIDE, height: int = 240) -> Twice:
