@@ -20,7 +20,7 @@ SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
 MOST_NAMES = (
     1000  # judged one by one in a capture; a capture with more is no person's, and others are judged by rule only
 )
-ATTEMPT = 10_000_000_000  # ns: questions for one name within this are one attempt, whatever types they ask for
+ATTEMPT, AT_ONCE = 10_000_000_000, 1_000_000_000  # ns: repeated within the first by habit, within the second at once
 _PORT, _UDP = 53, 17
 # RFC 6761, 6762, 7686, 8375, 9476, and what home routers and offices use instead: not in the public DNS
 _NOT_PUBLIC = frozenset(
@@ -122,10 +122,12 @@ class Answers:
         asked_of = np.unique(m.resolver[tampered & mine])
         here = np.isin(m.resolver, asked_of)
         own = domain(self.seen.text(name) or "")
-        bad, tried = attempts(m[tampered & mine & here]), attempts(m[mine & here])
         fine = here & ~mine & ~tampered & (m.address >= 0)
         related = {n for n in np.unique(m.name[fine]).tolist() if domain(self.seen.text(n) or "") == own}
-        others = attempts(m[fine & ~np.isin(m.name, list(related))])
+        fine &= ~np.isin(m.name, list(related))
+        good, evil = np.sort(m.ts[fine]), np.sort(m.ts[tampered & mine & here])
+        bad, tried = attempts(m[tampered & mine & here], good), attempts(m[mine & here], good)
+        others = attempts(m[fine], evil)
         return (fisher(bad, tried, 0, others) if others else 1.0), bad, tried, others
 
 
@@ -136,10 +138,17 @@ def flows_of(seen: Seen, rows: Table) -> tuple[int, ...]:
     return tuple(sorted({flow for flow in found.tolist() if flow >= 0}))
 
 
-def attempts(rows: Table) -> int:
-    """Attempts among questions or answers: one per client and name within ten seconds."""
+def attempts(rows: Table, turned: np.ndarray | None = None) -> int:
+    """Attempts among questions or answers, whatever types they ask for.
+
+    One per client and name within ten seconds; and one more, a second later at least, where in between something fared
+    the opposite way, at the (sorted) times `turned`: the circumstances had turned, and turned again.
+    """
     if not len(rows):
         return 0
     t = rows.sort("client", "name", "ts")
-    fresh = (np.diff(t.client) != 0) | (np.diff(t.name) != 0) | (np.diff(t.ts) >= ATTEMPT)
+    gap = np.diff(t.ts)
+    fresh = (np.diff(t.client) != 0) | (np.diff(t.name) != 0) | (gap >= ATTEMPT)
+    if turned is not None:
+        fresh |= (np.diff(np.searchsorted(turned, t.ts)) > 0) & (gap >= AT_ONCE)
     return 1 + int(fresh.sum())

@@ -75,9 +75,17 @@ class DnsEvidence:
         last = int(self.answers.messages.ts[[*picked, *others]].max())
         subject = f"name {self.seen.text(name)}"
         method = self._method(name) if rule.leans == "interference" else None
-        return Finding(
-            rule, subject, self.answers.flows(picked), last, measured, tuple(dict.fromkeys(witnesses)), method
-        )
+        flows = self.answers.flows([*picked, *self._companions(name, picked)])
+        return Finding(rule, subject, flows, last, measured, tuple(dict.fromkeys(witnesses)), method)
+
+    def _companions(self, name: int, picked: list[int]) -> list[int]:
+        """What else was denied of a name that was lied about: types that the same resolver left out and others know."""
+        m = self.answers.messages
+        mine = m.name == name
+        known = np.unique(m.qtype[mine & (m.address >= 0)])
+        left_out = mine & np.isin(m.resolver, m.resolver[picked]) & (m.answers == 0) & np.isin(m.qtype, known)
+        lied = bool((m.answers[picked] > 0).any())
+        return np.flatnonzero(left_out & ~np.isin(m.qtype, m.qtype[picked])).tolist() if lied else []
 
     def _method(self, name: int) -> Method:
         """A lie or a denial, and from where."""

@@ -195,10 +195,11 @@ def _unanswered(answers: Answers, known: Knowledge) -> list[Finding]:
     found = []
     for rows in _repeated(q, np.flatnonzero(silent)):
         mine = q[rows]
-        here = (q.client == mine.client[0]) & (q.resolver == mine.resolver[0]) & heard
+        here = (q.client == mine.client[0]) & (q.resolver == mine.resolver[0])
+        named = here & (q.name == mine.name[0])
         text = seen.text(mine.name[0]) or ""
-        if is_public(text) and not (here & (q.name == mine.name[0])).any():
-            found += _one_silence(seen, known, mine, q[here], text)
+        if is_public(text) and not (named & heard).any():
+            found += _one_silence(seen, known, mine, q[here & heard], text, flows_of(seen, q[named]))
     return found
 
 
@@ -216,7 +217,9 @@ def _repeated(questions: Table, rows: np.ndarray) -> list[np.ndarray]:
     return sorted((g for g, n in zip(groups, copies, strict=True) if n >= COPIES), key=lambda g: int(g[0]))[:MOST_NAMES]
 
 
-def _one_silence(seen: Seen, known: Knowledge, mine: Table, heard: Table, name: str) -> list[Finding]:
+def _one_silence(
+    seen: Seen, known: Knowledge, mine: Table, heard: Table, name: str, flows: tuple[int, ...]
+) -> list[Finding]:  # fmt: skip
     first, last = int(mine.ts.min()), int(mine.last.max())
     near = heard[(heard.ts >= first - MEANWHILE) & (heard.ts <= last + MEANWHILE)]
     others = near[np.array([domain(seen.text(n) or "") != domain(name) for n in near.name.tolist()], bool)]
@@ -226,9 +229,8 @@ def _one_silence(seen: Seen, known: Knowledge, mine: Table, heard: Table, name: 
         return []
     owner = known_domain(name, known)
     rule = UNANSWERED if owner is not None else UNKNOWN_UNANSWERED
-    tried, fine = attempts(mine), attempts(others)
+    tried, fine = attempts(mine, np.sort(others.ts)), attempts(others, np.sort(mine.ts))
     p = fisher(tried, tried, 0, fine)
-    flows = flows_of(seen, mine)
     method = Method("drop", "dns_name", "in_path", name)
     measured = {
         "questions": int(mine.times.sum()),
@@ -239,9 +241,7 @@ def _one_silence(seen: Seen, known: Knowledge, mine: Table, heard: Table, name: 
     witnesses += [Witness(frame, "missing_after") for frame in mine.last_frame.tolist()[:SHOWN]]
     witnesses += [Witness(frame, "baseline") for frame in during.frame.tolist()[:2]]
     found = [Finding(rule, f"name {name}", flows, last, measured, tuple(dict.fromkeys(witnesses)), method)]
-    if (
-        p <= FEW
-    ):  # a dead zone is as special as a blocked name: only where the service is known to live, it is a strong one
+    if p <= FEW:  # a dead zone is as special as a blocked name, so only for known services is this a strong sign
         effect = {"p": float(f"{p:.3g}"), "unanswered": tried, "tried": tried, "others_answered": fine}
         control = SILENCE_EFFECT if p <= SURE and owner is not None else SILENCE_EFFECT_FEW
         found.append(Finding(control, f"name {name}", flows, last, effect, tuple(witnesses[:SHOWN]), method))
