@@ -228,5 +228,7 @@ def _about(
 ) -> Finding:
     detail = look or ("STUN" if (mine.protocol == seen.number("stun")).any() else "call relay")
     method = Method(rule.action or "drop", "protocol", "in_path", detail)
-    subject = f"target {seen.text(mine.target[0])} at {seen.text(mine.client[0])}"
+    subject = (
+        f"target {seen.text(mine.target[0])} at {seen.text(mine.client[0])} ({detail}, from frame {mine.frame[0]})"
+    )
     return Finding(rule, subject, tuple(mine.flow.tolist()), int(mine.end.max()), measured, tuple(witnesses), method)

@@ -137,11 +137,11 @@ class _Shown:
 
 
 def _caught(shown: _Shown) -> list[Finding]:
-    """Names under documented interceptors."""
+    """Names under documented interceptors, which choose their names: one that signs all there is, is only called so."""
     found = []
     for number, chain in shown.chains.items():
         caught = next((name for name in chain if name in issuers().interceptors), None)
-        if caught:
+        if caught and (len(shown.signed) > 1 or len(shown.signers) == 1):
             measured = {"issuer": caught, "source": issuers().interceptors[caught]}
             names = groups_of(shown.attempts, shown.attempts.issuer == number, "name")
             found += [shown.about(KNOWN_INTERCEPTOR, rows, measured) for rows in names]

@@ -90,6 +90,15 @@ def test_reflectors_are_relays_too(loaded):
     assert verdict(result, "telegram/calls").state == "likely_blocked"
 
 
+def test_relays_of_two_protocols_are_two_findings(loaded):
+    relays = [ask(server, question=PING, port=596) for server in REFLECTORS]
+    turn = [ask(server, question=BINDING, port=1400) for server in REFLECTORS[:2]]
+    others = ask(GOOGLE[0], question=BINDING, answer=BOUND, port=19302)
+    result = analyze(*relays, *turn, others, chat(name="web.telegram.org"), later(), loaded=loaded)
+    (method,) = verdict(result, "telegram/calls").methods
+    assert len(method.flows) == 5
+
+
 def test_many_against_many_is_no_chance(loaded):
     relays = [ask(server) for server in WHATSAPP]
     others = [ask(server, question=BINDING, answer=BOUND, port=19302) for server in GOOGLE]

@@ -54,6 +54,12 @@ def test_a_documented_interceptor(loaded):
     assert state(result, "example.org") == "ok"
 
 
+def test_what_signs_everything_chooses_no_name(loaded):
+    names = ("web.whatsapp.com", "example.org", "www.example.com")
+    assert rules(analyze(*(shows(name, QAZNET) for name in names), loaded=loaded)) == ["tls.one_issuer_for_all"]
+    assert rules(analyze(shows(names[0], QAZNET), loaded=loaded)) == ["tls.known_interceptor"]
+
+
 def test_one_name_under_two_issuers(loaded):
     result = analyze(shows("example.org", PUBLIC), shows("example.org", ODD, at=30_000), loaded=loaded)
     assert rules(result) == ["tls.issuers_differ"]
