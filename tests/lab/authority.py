@@ -31,7 +31,14 @@ class Authority:
         path = self.folder / "root.crt"
         if not path.exists():
             now = datetime.datetime.now(datetime.UTC)
-            builder = x509.CertificateBuilder(self.issuer, self.issuer, self.key.public_key(), x509.random_serial_number(), now - 99 * _DAY, now + 99 * _DAY)
+            builder = x509.CertificateBuilder(
+                self.issuer,
+                self.issuer,
+                self.key.public_key(),
+                x509.random_serial_number(),
+                now - 99 * _DAY,
+                now + 99 * _DAY,
+            )
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             path.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return path
@@ -42,10 +49,14 @@ class Authority:
         now = datetime.datetime.now(datetime.UTC)
         until = now - _DAY if expired else now + 90 * _DAY
         builder = x509.CertificateBuilder(self.issuer, _subject(name), self.leaf_key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - 30 * _DAY).not_valid_after(until)
+        builder = (
+            builder.serial_number(x509.random_serial_number()).not_valid_before(now - 30 * _DAY).not_valid_after(until)
+        )
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         leaf = builder.sign(self.key, hashes.SHA256())
-        return self._write(f"{name}{'.expired' * expired}.crt", leaf.public_bytes(serialization.Encoding.PEM)), self._key_file
+        return self._write(
+            f"{name}{'.expired' * expired}.crt", leaf.public_bytes(serialization.Encoding.PEM)
+        ), self._key_file
 
     @lru_cache(maxsize=256)  # noqa: B019
     def context(self, name: str, expired: bool = False) -> ssl.SSLContext:

@@ -26,7 +26,9 @@ def stun(kind: int, transaction: bytes, *attributes: tuple[int, bytes]) -> bytes
 
 
 def media(sequence: int, source: int, kind: int = 120) -> bytes:
-    return struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, sequence * 960 & 0xFFFFFFFF, source) + os.urandom(_MEDIA_BYTES)
+    return struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, sequence * 960 & 0xFFFFFFFF, source) + os.urandom(
+        _MEDIA_BYTES
+    )
 
 
 def reply(message: bytes, port: int, peer: tuple) -> bytes | None:
@@ -35,11 +37,23 @@ def reply(message: bytes, port: int, peer: tuple) -> bytes | None:
         kind, transaction = struct.unpack_from("!H", message)[0], message[8:20]
         mapped = (_MAPPED, struct.pack("!BBH", 0, 1, peer[1] ^ 0x2112) + os.urandom(4))
         if kind == _ALLOCATE and port == STUN_PORTS["telegram"]:
-            return stun(0x0113, transaction, (_ERROR, b"\0\0\4\1Unauthorized"), (_REALM, b"telegram.org"), (_NONCE, os.urandom(16)))
+            return stun(
+                0x0113,
+                transaction,
+                (_ERROR, b"\0\0\4\1Unauthorized"),
+                (_REALM, b"telegram.org"),
+                (_NONCE, os.urandom(16)),
+            )
         if kind == _ALLOCATE and struct.pack("!H", _TRANSPORT) in message[20:24]:
             return stun(0x0103, transaction, mapped, (0x4002, os.urandom(12)))
         if kind == _ALLOCATE:
-            return stun(0x0113, transaction, (_ERROR, b"\0\0\4\1Unauthorized"), (_REALM, b"signal.org"), (_NONCE, os.urandom(16)))
+            return stun(
+                0x0113,
+                transaction,
+                (_ERROR, b"\0\0\4\1Unauthorized"),
+                (_REALM, b"signal.org"),
+                (_NONCE, os.urandom(16)),
+            )
         if kind in (0x0801, 0x0804):
             return stun(kind + 1, transaction)
         return stun(0x0101, transaction, mapped) if kind == _BINDING else None
@@ -48,7 +62,11 @@ def reply(message: bytes, port: int, peer: tuple) -> bytes | None:
     if message[:4] == b"\0\1\0F" and len(message) == 74:  # Discord's address discovery
         return b"\0\2\0F" + message[4:]
     if message[0] & 0xC0 == 0x80:  # the other person's voice
-        return message[:8] + struct.pack("!I", ~struct.unpack_from("!I", message, 8)[0] & 0xFFFFFFFF) + os.urandom(len(message) - 12)
+        return (
+            message[:8]
+            + struct.pack("!I", ~struct.unpack_from("!I", message, 8)[0] & 0xFFFFFFFF)
+            + os.urandom(len(message) - 12)
+        )
     return None
 
 

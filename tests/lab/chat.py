@@ -14,7 +14,15 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-_TAKEN = (b"HEAD", b"POST", b"GET ", b"OPTI", b"\x16\3\1\2", b"\xdd" * 4, b"\xee" * 4)  # what an obfuscated start must not be
+_TAKEN = (
+    b"HEAD",
+    b"POST",
+    b"GET ",
+    b"OPTI",
+    b"\x16\3\1\2",
+    b"\xdd" * 4,
+    b"\xee" * 4,
+)  # what an obfuscated start must not be
 _NOISE, _ROUTED = b"WA\x06\x03", b"ED\0\1"
 _PIECE = 64_000  # bytes of an answer that go into one frame
 
@@ -56,7 +64,7 @@ class _Framed:
 
 
 def obfuscated(connection: socket.socket, dice: random.Random) -> _Framed:
-    """Client of MTProto's obfuscated transport: 64 bytes that look random hold the keys (core.telegram.org/mtproto/mtproto-transports)."""
+    """Client of MTProto's obfuscated transport: 64 random-looking bytes hold the keys (core.telegram.org/mtproto)."""
     while True:
         start = bytearray(dice.randbytes(64))
         if start[0] != 0xEF and bytes(start[:4]) not in _TAKEN and start[4:8] != bytes(4):

@@ -17,8 +17,8 @@ from tests.lab import chat, namespace
 from tests.lab.calls import Caller
 from tests.lab.resolver import AAAA, A, Stub
 from tests.lab.tls13 import Browser
-from tests.lab.world import CLIENT
 from tests.lab.traffic import Activity, Call, Chat, Command, Connect, Dns, Http, Https, Proxied, Quic
+from tests.lab.world import CLIENT
 
 _EYEBALLS = 0.25  # seconds; RFC 8305 section 8
 
@@ -77,7 +77,7 @@ class Device:
         port_own = getattr(activity, "source_port", 0)
         if port_own:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if port_own or activity.client and (":" in activity.client) == (":" in address):
+        if port_own or (activity.client and (":" in activity.client) == (":" in address)):
             connection.bind((activity.client or CLIENT, port_own))
         if getattr(activity, "ttl", 0):
             connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, activity.ttl)
@@ -163,7 +163,9 @@ class Device:
                 pass
 
     def dns(self, activity: Dns, dice: random.Random) -> None:
-        stub = Stub(activity.resolver or self.resolver, dice, activity.client, activity.tries, min(activity.patience, 2.0))
+        stub = Stub(
+            activity.resolver or self.resolver, dice, activity.client, activity.tries, min(activity.patience, 2.0)
+        )
         for kind in activity.kinds:
             stub.ask(activity.name, kind, fresh=True)
 
@@ -173,7 +175,9 @@ class Device:
         address = self.address(activity)
         done = fetch(address, activity)
         if not done and activity.fall_back:
-            self.https(Https(activity.name, address=address, hello="browser", down=activity.down, client=activity.client), dice)
+            self.https(
+                Https(activity.name, address=address, hello="browser", down=activity.down, client=activity.client), dice
+            )
 
     def chat(self, activity: Chat, dice: random.Random) -> None:
         connection = self.connect(self.address(activity), activity.port, activity)
@@ -191,7 +195,9 @@ class Device:
                 connection.close()
 
     def call(self, activity: Call, dice: random.Random) -> None:
-        Caller(activity.service, list(activity.relays), dice, activity.client).talk(activity.seconds, activity.patience, activity.media)
+        Caller(activity.service, list(activity.relays), dice, activity.client).talk(
+            activity.seconds, activity.patience, activity.media
+        )
 
     def proxied(self, activity: Proxied, dice: random.Random) -> None:
         connection = self.connect(activity.proxy, activity.proxy_port, activity)

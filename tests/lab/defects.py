@@ -1,6 +1,7 @@
 """What can be wrong with a capture while nothing is wrong with the network.
 
-Each defect is applied to a finished capture and keeps, frame by frame, which original it came from, so that the truth's frame numbers follow.
+Each defect is applied to a finished capture and keeps, frame by frame, which original it came from, so that the truth's
+frame numbers follow.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The middlebox: a bump in the cable that passes every frame on by hand, and interferes as its rules say.
 
-It exists because the kernels at hand cannot do it (no netem, no policer, no fair queues), and because a box that does it packet by packet
-can write down what it did: every packet that it forged, dropped, rewrote or held is a line of its log, which is the
-laboratory's truth. It also writes down how late it was itself, since a late box blurs what is measured on its captures.
+It exists because the kernels at hand cannot do it (no netem, no policer, no fair queues), and because a box that does it
+packet by packet can write down what it did: every packet that it forged, dropped, rewrote or held is a line of its log,
+which is the laboratory's truth. It also writes down how late it was itself, since a late box blurs what is measured.
 
-A packet takes half of the path's delay before the box sees it and half after, on each side, so that forged packets arrive sooner than the
-path allows, as from real boxes, and genuine ones do not.
+A packet takes half of the path's delay before the box sees it and half after, on each side, so that forged packets arrive
+sooner than the path allows, as from real boxes, and genuine ones do not.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Box:
     # -- the way of a packet -------------------------------------------------------------------------------------
     def _arrive(self, frame: bytes, up: bool) -> None:
         packet = parse(frame, up)
-        if packet is None or packet.proto == ICMP6 and packet.frame[packet.l4] in range(133, 138):
+        if packet is None or (packet.proto == ICMP6 and packet.frame[packet.l4] in range(133, 138)):
             self._ends[not up].send(frame)  # ARP and neighbour discovery are the cable's business
             return
         self._ethernet[up] = frame[:12]
@@ -189,7 +189,9 @@ class Box:
         key = (packet.proto, packet.client, packet.server)
         flow = self.flows.get(key)
         if flow is None or flow.is_over(packet):
-            flow = self.flows[key] = Flow(packet.proto, packet.client, packet.server, next(self._numbers), began=self.now - self.started)
+            flow = self.flows[key] = Flow(
+                packet.proto, packet.client, packet.server, next(self._numbers), began=self.now - self.started
+            )
             self.seen.append(flow)
         return flow
 
@@ -231,7 +233,9 @@ class Box:
         for flow in self.seen:
             self._log.write(json.dumps({"what": "flow", **_row(flow)}) + "\n")
         late = sorted(self.lateness) or [0.0]
-        lost = sum(struct.unpack("II", end.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))[1] for end in self._ends.values())
+        lost = sum(
+            struct.unpack("II", end.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))[1] for end in self._ends.values()
+        )
         summary = {
             "what": "summary", "began_ns": self.began_ns, "packets": self.handled, "missed": lost,
             "late_us": {f"p{q}": round(1e6 * late[min(len(late) - 1, len(late) * q // 100)]) for q in (50, 90, 99, 100)},
@@ -242,8 +246,9 @@ class Box:
 
 def _row(flow: Flow) -> dict:
     return {
-        "flow": flow.number, "began": round(flow.began, 6), "proto": flow.proto, "client": flow.client, "server": flow.server, "sni": flow.sni,
-        "host": flow.host, "qname": flow.qname, "packets_up": flow.packets[True], "packets_down": flow.packets[False],
+        "flow": flow.number, "began": round(flow.began, 6), "proto": flow.proto, "client": flow.client,
+        "server": flow.server, "sni": flow.sni, "host": flow.host, "qname": flow.qname,
+        "packets_up": flow.packets[True], "packets_down": flow.packets[False],
         "octets_up": flow.octets[True], "octets_down": flow.octets[False], "counts": flow.counts,
     }  # fmt: skip
 
@@ -255,4 +260,3 @@ def _open(interface: str) -> socket.socket:
     end.bind((interface, 0))
     end.setblocking(False)
     return end
-

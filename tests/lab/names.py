@@ -28,7 +28,7 @@ def tls_name(stream: bytes) -> str | None:
 
 def whole_hello(stream: bytes) -> bool:
     """Whether the record that a byte stream starts with is complete; what is not TLS always is."""
-    return stream[:1] != b"\x16" or len(stream) >= 5 and len(stream) >= 5 + struct.unpack_from("!H", stream, 3)[0]
+    return stream[:1] != b"\x16" or (len(stream) >= 5 and len(stream) >= 5 + struct.unpack_from("!H", stream, 3)[0])
 
 
 def hello_name(hello: bytes) -> str | None:

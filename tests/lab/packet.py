@@ -146,7 +146,14 @@ def transport_checksum(src: str, dst: str, proto: int, body: bytes) -> int:
 
 
 def tcp_segment(
-    src: Endpoint, dst: Endpoint, flags: int, seq: int, ack: int, window: int, options: bytes = b"", payload: bytes = b""
+    src: Endpoint,
+    dst: Endpoint,
+    flags: int,
+    seq: int,
+    ack: int,
+    window: int,
+    options: bytes = b"",
+    payload: bytes = b"",
 ) -> bytes:
     options += b"\1" * (-len(options) % 4)
     offset = (5 + len(options) // 4) << 4

@@ -1,8 +1,9 @@
 """A capture as a phone's capture app renders it without root (PCAPdroid's VPN mode).
 
-Such an app is a proxy: it sees what programs send and receive, and invents the TCP and IP headers around it. So everything here is made
-anew from what a real capture at the client shows: an invented handshake when the real one was done, data in order and cut to the
-segment size, no retransmission, TTL 64 and IP-ID 0 throughout, a RST/ACK for any failure. (PCAPdroid docs/how_it_works.md; zdtun.)
+Such an app is a proxy: it sees what programs send and receive, and invents the TCP and IP headers around it. So
+everything here is made anew from what a real capture at the client shows: an invented handshake when the real one was
+done, data in order, no retransmission, TTL 64 and IP-ID 0 throughout, a RST/ACK for any failure. (PCAPdroid
+docs/how_it_works.md; zdtun.)
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ def _tcp(ns: int, packet: Packet, talks: dict[tuple, _Conversation]) -> list[tup
     if kind == SYN and packet.up:
         if talk and talk.first_up == packet.seq + 1:
             return []  # a retransmission: the proxy's own affair
-        talk = talks[key] = _Conversation((_device(packet.server[0]), packet.client[1]), packet.server, ns, packet.seq + 1)
+        talk = talks[key] = _Conversation(
+            (_device(packet.server[0]), packet.client[1]), packet.server, ns, packet.seq + 1
+        )
         return [(ns, _segment(talk, True, SYN, _OPTIONS))]
     if talk is None or talk.over:
         return []
@@ -107,9 +110,15 @@ def _data(ns: int, packet: Packet, talk: _Conversation) -> list[tuple[int, bytes
 
 def _segment(talk: _Conversation, up: bool, flags: int, options: bytes = b"", payload: bytes = b"") -> bytes:
     ends = (talk.client, talk.server) if up else (talk.server, talk.client)
-    seq, ack = (talk.first_up + talk.sent, _FIRST_SEQ + 1 + talk.received) if up else (_FIRST_SEQ + 1 + talk.received, talk.first_up + talk.sent)
+    seq, ack = (
+        (talk.first_up + talk.sent, _FIRST_SEQ + 1 + talk.received)
+        if up
+        else (_FIRST_SEQ + 1 + talk.received, talk.first_up + talk.sent)
+    )
     seq, ack = seq - bool(flags & SYN), ack if flags & ACK else 0
-    return ip_frame(bytes(12), ends[0][0], ends[1][0], TCP, tcp_segment(*ends, flags, seq, ack, 65535, options, payload))
+    return ip_frame(
+        bytes(12), ends[0][0], ends[1][0], TCP, tcp_segment(*ends, flags, seq, ack, 65535, options, payload)
+    )
 
 
 def _device(server: str) -> str:

@@ -16,7 +16,9 @@ from aioquic.quic.packet import QuicProtocolVersion
 from tests.lab.traffic import Quic
 
 _VERSIONS = {1: QuicProtocolVersion.VERSION_1, 2: QuicProtocolVersion.VERSION_2}
-_KEY_SHARE_LIKE = 0x2A2A  # a GREASE extension as large as a post-quantum key share, so that the hello takes two datagrams
+_KEY_SHARE_LIKE = (
+    0x2A2A  # a GREASE extension as large as a post-quantum key share, so that the hello takes two datagrams
+)
 
 
 def fetch(address: str, activity: Quic) -> bool:

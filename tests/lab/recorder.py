@@ -9,14 +9,18 @@ from pathlib import Path
 
 from tests.lab.namespace import enter
 
-_RETIRE = 0.6  # seconds until the kernel hands over a ring block that is not full; stopping sooner loses the last packets
+_RETIRE = (
+    0.6  # seconds until the kernel hands over a ring block that is not full; stopping sooner loses the last packets
+)
 
 
 class Recorder:
     """A running capture of one interface of one machine."""
 
     def __init__(self, machine: str, interface: str, file: Path, snaplen: int = 0):
-        command = ["dumpcap", "-q", "-B", "16", "-i", interface, "-w", str(file)] + (["-s", str(snaplen)] if snaplen else [])
+        command = ["dumpcap", "-q", "-B", "16", "-i", interface, "-w", str(file)] + (
+            ["-s", str(snaplen)] if snaplen else []
+        )
         self._process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, preexec_fn=lambda: enter(machine), text=True
         )

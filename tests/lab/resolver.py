@@ -69,8 +69,12 @@ def answer(message: bytes, sites: dict[str, Site], zone: Zone) -> bytes | None:
             owner = _encoded(site.cname)
         wanted = {A: 4, AAAA: 16}.get(kind)
         records += [_record(kind, 120, raw, owner) for raw in map(address_bytes, addresses) if len(raw) == wanted]
-    if rcode == NXDOMAIN or not rcode and not records:
-        soa = _encoded("a.gtld-servers.net") + _encoded("nstld.verisign-grs.com") + struct.pack("!5I", 1700000000, 1800, 900, 604800, 86400)
+    if rcode == NXDOMAIN or (not rcode and not records):
+        soa = (
+            _encoded("a.gtld-servers.net")
+            + _encoded("nstld.verisign-grs.com")
+            + struct.pack("!5I", 1700000000, 1800, 900, 604800, 86400)
+        )
         authority = _record(SOA, 900, soa, b"\0")
     asked = message[10:12] != b"\0\0" and zone.edns
     head = message[:2] + struct.pack("!HHHHH", 0x8180 | rcode, 1, len(records), bool(authority), asked)
@@ -81,7 +85,9 @@ def answer(message: bytes, sites: dict[str, Site], zone: Zone) -> bytes | None:
 class Stub:
     """The resolver of a device: asks over UDP, tries again, and keeps what it learnt."""
 
-    def __init__(self, server: str, dice: random.Random, source: str | None = None, tries: int = 3, patience: float = 2.0):
+    def __init__(
+        self, server: str, dice: random.Random, source: str | None = None, tries: int = 3, patience: float = 2.0
+    ):
         self.server, self.dice, self.source, self.tries, self.patience = server, dice, source, tries, patience
         self.known: dict[tuple[str, int], list[str]] = {}
 

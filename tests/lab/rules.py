@@ -1,7 +1,7 @@
 """A rule of a box: what it recognises, what it does, and whether that is interference or plain misfortune.
 
-Actions say what becomes of a packet: it passes (`None`), is `DROP`ped, goes on later (`Hold`) or changed (`Rewrite`); what they forge
-they hand to the box. Only a box in the path may do more than forge; the box checks it.
+Actions say what becomes of a packet: it passes (`None`), is `DROP`ped, goes on later (`Hold`) or changed (`Rewrite`);
+what they forge they hand to the box. Only a box in the path may do more than forge; the box checks it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Action:
     @property
     def parameters(self) -> dict[str, object]:
         """Fields that are not at their defaults, fit for JSON."""
-        given = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default}
+        given = {
+            each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default
+        }
         return {"does": type(self).__name__, **{name: _plain(value) for name, value in given.items()}}
 
 

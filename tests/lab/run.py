@@ -19,7 +19,18 @@ from tests.lab.scenarios import SCENARIOS
 
 _SIDE_BY_SIDE = 10
 _LONGEST = 180  # seconds for one scenario
-_INDEX = ("scenario", "family", "kind", "interference", "exposed", "genuine", "late_us_p99", "late_us_max", "missed", "about")
+_INDEX = (
+    "scenario",
+    "family",
+    "kind",
+    "interference",
+    "exposed",
+    "genuine",
+    "late_us_p99",
+    "late_us_max",
+    "missed",
+    "about",
+)
 
 
 def chosen(words: Iterable[str]) -> list[Scenario]:
@@ -59,7 +70,8 @@ def index(folder: Path) -> list[dict]:
         rows.append({
             "scenario": about["name"], "family": about["family"], "kind": about["kind"],
             **{label: labels.get(label, 0) for label in ("interference", "exposed", "genuine")},
-            "late_us_p99": late["p99"], "late_us_max": late["p100"], "missed": about["boxes"]["box"]["missed"], "about": about["about"],
+            "late_us_p99": late["p99"], "late_us_max": late["p100"], "missed": about["boxes"]["box"]["missed"],
+            "about": about["about"],
         })  # fmt: skip
     with open(folder / "index.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, _INDEX, lineterminator="\n")
@@ -78,7 +90,9 @@ def main() -> None:
     scenarios = chosen(options.names)
     if options.list:
         for scenario in sorted(scenarios, key=lambda each: (each.family, each.name)):
-            print(f"{scenario.family:10} {scenario.name:34} {'interferes' if scenario.interferes else 'ordinary':11} {scenario.about}")
+            print(
+                f"{scenario.family:10} {scenario.name:34} {'interferes' if scenario.interferes else 'ordinary':11} {scenario.about}"
+            )
         return
     if reason := why_not():
         raise SystemExit(reason)
@@ -89,7 +103,10 @@ def main() -> None:
         for number, future in enumerate(as_completed(running), start=1):
             problem, name = future.result(), running[future].name
             failed += bool(problem)
-            print(f"{number:4}/{len(scenarios)} {time.monotonic() - began:6.0f} s  {name}{'  FAILED: ' + problem if problem else ''}", flush=True)
+            print(
+                f"{number:4}/{len(scenarios)} {time.monotonic() - began:6.0f} s  {name}{'  FAILED: ' + problem if problem else ''}",
+                flush=True,
+            )
     rows = index(options.output)
     genuine, interfered = (sum(row[label] for row in rows) for label in ("genuine", "interference"))
     print(f"{len(rows)} scenarios: {interfered} flows interfered with, {genuine} genuine; {failed} failed")

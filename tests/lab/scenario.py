@@ -46,7 +46,7 @@ class Scenario:
     @property
     def interferes(self) -> bool:
         meant = any(not rule.cause for rule in self.rules) or any(zone.censors for zone in self.zones.values())
-        return meant or not self.cause and any(site.intercepted for site in self.sites.values())
+        return meant or (not self.cause and any(site.intercepted for site in self.sites.values()))
 
     @property
     def seed(self) -> int:

@@ -48,7 +48,13 @@ class Servers:
 
     def listen(self) -> None:
         """Start the listeners: one thread accepts, each connection has its own."""
-        handlers: dict[int, Callable] = {PROXY_PORT: self._proxy, HTTPS: self._secure, DOT: self._secure, HTTP: _plain, **dict.fromkeys(CHAT_PORTS, serve_chat)}
+        handlers: dict[int, Callable] = {
+            PROXY_PORT: self._proxy,
+            HTTPS: self._secure,
+            DOT: self._secure,
+            HTTP: _plain,
+            **dict.fromkeys(CHAT_PORTS, serve_chat),
+        }
         waiting = selectors.DefaultSelector()
         for address, site in self.by_address.items():
             for port, handler in handlers.items():
@@ -155,8 +161,12 @@ def _http(stream: socket.socket, site: Site) -> None:
                 return
             head += data
         head, _, body = head.partition(b"\r\n\r\n")
-        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
-        if site.behaviour == "unread":  # answers and leaves without reading the rest: the kernel resets (RFC 9293 section 3.6.1)
+        length = next(
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+        )
+        if (
+            site.behaviour == "unread"
+        ):  # answers and leaves without reading the rest: the kernel resets (RFC 9293 section 3.6.1)
             stream.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             stream.close()
             return
@@ -173,7 +183,7 @@ def _http(stream: socket.socket, site: Site) -> None:
 def _reply(stream: socket.socket, path: bytes, site: Site) -> bool:
     """One answer; False when the connection is over with it."""
     parts = [int(part) for part in path.strip(b"/").split(b"/") if part.isdigit()]
-    size, every, chunk = (parts + [0, 0, 0])[:3] if parts else (500, 0, 0)
+    size, every, chunk = [*parts, 0, 0, 0][:3] if parts else (500, 0, 0)
     if site.behaviour == "slow":
         time.sleep(4)
     if site.behaviour in _OWN_PAGES:
@@ -181,7 +191,9 @@ def _reply(stream: socket.socket, path: bytes, site: Site) -> bool:
         return False
     status = "204 No Content" if path == b"/generate_204" else "200 OK"
     size = 0 if path == b"/generate_204" else size
-    stream.sendall(f"HTTP/1.1 {status}\r\nServer: lab\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n".encode())
+    stream.sendall(
+        f"HTTP/1.1 {status}\r\nServer: lab\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
     sent = 0
     while sent < size:
         step = min(chunk or _CHUNK, size - sent)
@@ -189,7 +201,7 @@ def _reply(stream: socket.socket, path: bytes, site: Site) -> bool:
         sent += step
         if every:
             time.sleep(every / 1000)
-        if site.behaviour == "crash" and sent >= 60_000 or site.behaviour == "stall" and sent >= 30_000:
+        if (site.behaviour == "crash" and sent >= 60_000) or (site.behaviour == "stall" and sent >= 30_000):
             time.sleep(_PATIENCE if site.behaviour == "stall" else 0)
             _abort(stream)
             return False

@@ -1,7 +1,8 @@
 """A browser's TLS 1.3 client (RFC 8446), because OpenSSL cannot be made to look like one.
 
-Browsers send GREASE (RFC 8701), a post-quantum key share of 1,216 bytes and padding, so that their ClientHello takes two segments; the
-server answers the X25519 share beside it. Only what a conversation needs is here: AES-128-GCM, no checks of certificates.
+Browsers send GREASE (RFC 8701) and a post-quantum key share of 1,216 bytes, so that their ClientHello takes two segments;
+the server answers the X25519 share beside it. Only what a conversation needs is here: AES-128-GCM, no checks of
+certificates.
 """
 
 from __future__ import annotations
@@ -16,7 +17,23 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-_CIPHERS = (0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC013, 0xC014, 0x9C, 0x9D, 0x2F, 0x35)
+_CIPHERS = (
+    0x1301,
+    0x1302,
+    0x1303,
+    0xC02B,
+    0xC02F,
+    0xC02C,
+    0xC030,
+    0xCCA9,
+    0xCCA8,
+    0xC013,
+    0xC014,
+    0x9C,
+    0x9D,
+    0x2F,
+    0x35,
+)
 _SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
 _X25519, _MLKEM = 29, 0x11EC
 _HANDSHAKE, _DATA, _CHANGE = 22, 23, 20
@@ -43,7 +60,13 @@ def client_hello(name: str, public: bytes, dice: random.Random) -> bytes:
     ]  # fmt: skip
     dice.shuffle(middle)
     extensions = [(grease[0], b""), *middle, (grease[3], b"\0")]
-    body = b"\3\3" + dice.randbytes(32) + _vector(dice.randbytes(32), 1) + _vector(_list((grease[0], *_CIPHERS)), 2) + b"\1\0"
+    body = (
+        b"\3\3"
+        + dice.randbytes(32)
+        + _vector(dice.randbytes(32), 1)
+        + _vector(_list((grease[0], *_CIPHERS)), 2)
+        + b"\1\0"
+    )
     body += _vector(b"".join(struct.pack("!H", kind) + _vector(data, 2) for kind, data in extensions), 2)
     return b"\1" + _vector(body, 3)
 
@@ -69,7 +92,9 @@ class Browser:
             flight += self._record(reading)[1]
         transcript += flight
         master = _extract(_derive(secret, b"derived", b""), bytes(32))
-        finished = b"\x14" + _vector(_mac(_expand(client, b"finished", b"", 32), hashlib.sha256(transcript).digest()), 3)
+        finished = b"\x14" + _vector(
+            _mac(_expand(client, b"finished", b"", 32), hashlib.sha256(transcript).digest()), 3
+        )
         connection.sendall(b"\x14\3\3\0\1\1" + _Keys(client).seal(_HANDSHAKE, finished))
         self._writing = _Keys(_derive(master, b"c ap traffic", transcript))
         self._reading = _Keys(_derive(master, b"s ap traffic", transcript))
@@ -113,7 +138,11 @@ class _Keys:
     """One direction's AES-128-GCM (RFC 8446 section 5)."""
 
     def __init__(self, secret: bytes):
-        self._aead, self._iv, self._number = AESGCM(_expand(secret, b"key", b"", 16)), _expand(secret, b"iv", b"", 12), 0
+        self._aead, self._iv, self._number = (
+            AESGCM(_expand(secret, b"key", b"", 16)),
+            _expand(secret, b"iv", b"", 12),
+            0,
+        )
 
     def _nonce(self) -> bytes:
         self._number += 1

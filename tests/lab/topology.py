@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.lab import namespace
 from tests.lab.namespace import ip
@@ -23,7 +24,9 @@ class Topology:
 
     near_routers: int = 2  # before the middlebox
     far_routers: int = 3  # behind it
-    device: bool = False  # a second box between the client's programs and its network card: a firewall, a desync tool...
+    device: bool = (
+        False  # a second box between the client's programs and its network card: a firewall, a desync tool...
+    )
     inside: bool = False  # the capture is made on the programs' side of that box
     client_offloads: bool = False
     kernel: tuple[tuple[str, str, object], ...] = ()  # (machine, parameter, value)
@@ -57,7 +60,7 @@ class Topology:
         """Make all namespaces and wire them up. `initial_ttl` gives servers another initial TTL than Linux's 64."""
         chain, boxes = self.chain, self.boxes
         ip(*(f"netns add {name}" for name in self.names))
-        for i, (left, right) in enumerate(zip(chain, chain[1:], strict=False)):
+        for i, (left, right) in enumerate(pairwise(chain)):
             if i in boxes:
                 ip(f"link add down{i} netns {left} type veth peer name {NEAR} netns {boxes[i]}")
                 ip(f"link add up{i} netns {right} type veth peer name {FAR} netns {boxes[i]}")

@@ -16,7 +16,9 @@ PROTOCOLS = {
     "quic": lambda head: len(head) >= 1200 and head[0] & 0xC0 == 0xC0,
     "tls": lambda head: head[:2] == b"\x16\3",
     "rtp": lambda head: len(head) >= 12 and head[0] & 0xC0 == 0x80,
-    "mtproto": lambda head: len(head) >= 64 and head[:2] != b"\x16\3" and head[:2] != b"ED" and head[:4] not in _METHODS,
+    "mtproto": lambda head: (
+        len(head) >= 64 and head[:2] != b"\x16\3" and head[:2] != b"ED" and head[:4] not in _METHODS
+    ),
 }
 _METHODS = (b"GET ", b"POST", b"HEAD")
 
@@ -78,8 +80,8 @@ class Trigger:
             and (not self.sni or _named(flow.sni, self.sni))
             and (not self.host or _named(flow.host, self.host))
             and (not self.qname or _named(flow.qname, self.qname))
-            and (self.protocol is None or bool(flow.head) and PROTOCOLS[self.protocol](flow.head))
-            and (self.quic_version is None or flow.proto == UDP and flow.head[1:5] == self.quic_version)
+            and (self.protocol is None or (bool(flow.head) and PROTOCOLS[self.protocol](flow.head)))
+            and (self.quic_version is None or (flow.proto == UDP and flow.head[1:5] == self.quic_version))
             and flow.octets[False] >= self.down_bytes
         )
 

@@ -1,8 +1,8 @@
 """The truth of a scenario, flow by flow, from the logs of the machines that acted.
 
-Captures are only searched for the frame numbers of the packets that the logs name. A flow is `interference` when a box acted on it with
-effect, `exposed` when a rule met it without effect or when it only followed a forged answer, else `genuine`, with a cause where
-something ordinary happened to it.
+Captures are only searched for the frame numbers of the packets that the logs name. A flow is `interference` when a box
+acted on it with effect, `exposed` when a rule met it without effect or when it only followed a forged answer, else
+`genuine`, with a cause where something ordinary happened to it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.lab.scenario import Scenario
 
 COLUMNS = (
     "flow", "protocol", "client", "client_port", "server", "server_port", "name", "label", "cause", "trigger", "trigger_detail",
-    "action", "position", "parameters", "start", "client_frames", "server_frames",
+    "action", "position", "parameters", "start", "client_packets", "server_packets", "client_frames", "server_frames",
 )  # fmt: skip
 _ROLES = ("trigger", "forged", "rewritten", "taken", "dropped", "held")
 _NAMED = {"sni": "sni", "http_host": "host", "dns_name": "qname"}  # trigger -> what the box read
@@ -42,6 +42,11 @@ class Sightings:
         self._by_print: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._segments: dict[tuple, list[tuple[int, int, int, int]]] = defaultdict(list)
         self._used: set[tuple[str, int]] = set()
+        self.packets: Counter[tuple] = Counter()  # by both ends, of what is kept
+        for kept in self.frames:
+            packet = parse(kept.record.frame, True)
+            if packet is not None:
+                self.packets[packet.proto, packet.client, packet.server] += 1
         for number, record in enumerate(records, start=1):
             packet = parse(record.frame, True)
             if packet is None:
@@ -50,6 +55,11 @@ class Sightings:
             if packet.proto == TCP and packet.end > packet.data:
                 ends = (packet.src, packet.sport, packet.dst, packet.dport)
                 self._segments[ends].append((record.ns, packet.seq, packet.end - packet.data, number))
+
+    def count(self, flow: dict) -> int:
+        """Packets of a flow that the capture has."""
+        proto, client, server = flow["proto"], tuple(flow["client"]), tuple(flow["server"])
+        return self.packets[proto, client, server] + self.packets[proto, server, client]
 
     def find(self, line: dict, flow: dict, ns: int) -> list[int]:
         """Numbers of the frames that show the packet of a log line: of several alike, the nearest in time not yet given away."""
@@ -88,7 +98,9 @@ def write(scenario: Scenario, folder: Path) -> None:
     boxes = [_Log(folder / "box.jsonl", scenario.rules_of(False))]
     if scenario.topology.device:
         boxes.insert(0, _Log(folder / "device.jsonl", scenario.rules_of(True)))
-    rows = sorted(_rows(scenario, boxes, _read(folder / "servers.jsonl"), sights), key=lambda row: (row["start"], row["flow"]))
+    rows = sorted(
+        _rows(scenario, boxes, _read(folder / "servers.jsonl"), sights), key=lambda row: (row["start"], row["flow"])
+    )
     with open(folder / "truth.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -99,7 +111,10 @@ def write(scenario: Scenario, folder: Path) -> None:
         "rules": [_described(rule) for rule in scenario.rules],
         "boxes": {log.path.stem: log.summary for log in boxes},
         "labels": Counter(row["label"] for row in rows),
-        "defects": {"client": [vars(each) for each in scenario.client_defects], "server": [vars(each) for each in scenario.server_defects]},
+        "defects": {
+            "client": [vars(each) for each in scenario.client_defects],
+            "server": [vars(each) for each in scenario.server_defects],
+        },
     }  # fmt: skip
     (folder / "scenario.json").write_text(json.dumps(about, indent=1) + "\n")
 
@@ -134,7 +149,9 @@ class _Log:
 
 def _rows(scenario: Scenario, boxes: list[_Log], met: list[dict], sights: dict[str, Sightings]) -> Iterable[dict]:
     did = {(tuple(line["client"]), tuple(line["server"])): line["did"] for line in met if line["did"]}
-    lured = _forged_addresses(scenario.rules, scenario.zones) - {address for site in scenario.sites.values() for address in site.addresses}
+    lured = _forged_addresses(scenario.rules, scenario.zones) - {
+        address for site in scenario.sites.values() for address in site.addresses
+    }
     number = 0
     listed: set[tuple] = set()
     for log in boxes:
@@ -149,12 +166,15 @@ def _rows(scenario: Scenario, boxes: list[_Log], met: list[dict], sights: dict[s
                 "client": flow["client"][0], "client_port": flow["client"][1],
                 "server": flow["server"][0], "server_port": flow["server"][1],
                 "name": flow["sni"] or flow["host"] or flow["qname"] or "", "start": flow["began"],
+                **{f"{vantage}_packets": sight.count(flow) for vantage, sight in sights.items()},
             }  # fmt: skip
             number += 1
             ends = tuple(flow["client"]), tuple(flow["server"])
             if did.get(ends) == "intercepted":
-                methods.append({"label": "genuine" if scenario.cause else "interference", "cause": scenario.cause, "trigger": "sni", "trigger_detail": base["name"], "action": "tls_mitm",
-                                "position": "in_path", "parameters": "{}"})  # fmt: skip
+                methods.append({
+                    "label": "genuine" if scenario.cause else "interference", "cause": scenario.cause, "trigger": "sni",
+                    "trigger_detail": base["name"], "action": "tls_mitm", "position": "in_path", "parameters": "{}",
+                })  # fmt: skip
             methods += _denied(scenario, flow)
             if not methods:
                 cause = did.get(ends) or _site_cause(scenario, flow)
@@ -209,7 +229,11 @@ def _matters(rule: Rule, lines: list[dict]) -> bool:
 
 def _forged_addresses(rules: tuple[Rule, ...], zones: dict[str, Zone]) -> set[str]:
     return {address for rule in rules for family in ("v4", "v6") for address in getattr(rule.action, family, ())} | {
-        address for zone in zones.values() for other in zone.other.values() if isinstance(other, tuple) for address in other
+        address
+        for zone in zones.values()
+        for other in zone.other.values()
+        if isinstance(other, tuple)
+        for address in other
     }
 
 
@@ -218,7 +242,9 @@ def _site_cause(scenario: Scenario, flow: dict) -> str:
         if flow["server"][0] in scenario.sites[name].addresses:
             site = scenario.sites[name]
             down, refused = not site.up, flow["server"][1] in site.closed
-            return scenario.cause or ("server_down" if down else "closed_port" if refused else site.behaviour if change else "")
+            return scenario.cause or (
+                "server_down" if down else "closed_port" if refused else site.behaviour if change else ""
+            )
     return scenario.cause if not scenario.changes else ""
 
 

@@ -34,8 +34,9 @@ def run_client(ready) -> None:
     device = _tun("tun0")
     outer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     outer.connect((GATEWAY, PORT))
-    ip(f"addr add {INNER}/32 dev tun0", "link set tun0 up mtu 1420",
-       *(f"route add {half} dev tun0 src {INNER}" for half in ("0.0.0.0/1", "128.0.0.0/1")), f"route add {GATEWAY} via 100.64.0.2 dev down0")  # fmt: skip
+    halves = (f"route add {half} dev tun0 src {INNER}" for half in ("0.0.0.0/1", "128.0.0.0/1"))
+    outside = f"route add {GATEWAY} via 100.64.0.2 dev down0"
+    ip(f"addr add {INNER}/32 dev tun0", "link set tun0 up mtu 1420", *halves, outside)
     outer.send(struct.pack("<I", 1) + os.urandom(_INITIATION - 4))
     outer.recv(2048)
     ready()

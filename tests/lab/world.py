@@ -47,7 +47,13 @@ _META, _TG = "2a03:2880:f2ff:c5:face:b00c:0:167", "2001:67c:4e8:f002::a"
 SITES: dict[str, Site] = {
     site.name: site
     for site in (
-        Site("web.whatsapp.com", "157.240.0.60", _META, cname="mmx-ds.cdn.whatsapp.net", also=("cdn.example.net", "www.whatsapp.com", "static.whatsapp.net")),
+        Site(
+            "web.whatsapp.com",
+            "157.240.0.60",
+            _META,
+            cname="mmx-ds.cdn.whatsapp.net",
+            also=("cdn.example.net", "www.whatsapp.com", "static.whatsapp.net"),
+        ),
         Site("g.whatsapp.net", "157.240.0.61", also=("v.whatsapp.net", "e1.whatsapp.net")),
         Site("mmg.whatsapp.net", "157.240.205.60"),
         Site("edge-chat.messenger.com", "157.240.0.17"),

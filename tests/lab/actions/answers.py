@@ -8,8 +8,19 @@ from typing import ClassVar
 
 from tests.lab.flow import Flow
 from tests.lab.packet import (
-    ACK, RST, SYN, TCP, UDP, Packet, address_bytes, checksum, icmp_error, ip_frame, tcp_segment,
-    transport_checksum, udp_datagram,
+    ACK,
+    RST,
+    SYN,
+    TCP,
+    UDP,
+    Packet,
+    address_bytes,
+    checksum,
+    icmp_error,
+    ip_frame,
+    tcp_segment,
+    transport_checksum,
+    udp_datagram,
 )  # fmt: skip
 from tests.lab.rules import DROP, Action, Fate, Rewrite
 
@@ -53,21 +64,27 @@ class ForgeDns(Action):
             end += 1 + question[end]
         kind = struct.unpack_from("!H", question, end + 1)[0]
         rdata = [address_bytes(text) for text in (self.v4 if kind == A else self.v6 if kind == AAAA else ())]
-        message = question[:2] + struct.pack("!HHHHH", self.header | self.rcode, 1, len(rdata), 0, 0) + question[12 : end + 5]
+        message = (
+            question[:2] + struct.pack("!HHHHH", self.header | self.rcode, 1, len(rdata), 0, 0) + question[12 : end + 5]
+        )
         for data in rdata:
             message += b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, self.ttl, len(data)) + data
         hops = packet.ttl if self.hops == "trigger" else self.hops
         body = udp_datagram(flow.server, flow.client, message)
+        ends = flow.server[0], flow.client[0]
         for i in range(self.copies):
-            ends = flow.server[0], flow.client[0]
-            build = lambda ether, i=i: ip_frame(ether, *ends, UDP, body, hops, self.ipid, self.df)  # noqa: E731
-            box.inject(flow, True, build, self.after + i * 0.0002)
+            box.inject(
+                flow,
+                True,
+                lambda ether: ip_frame(ether, *ends, UDP, body, hops, self.ipid, self.df),
+                self.after + i * 0.0002,
+            )
         return DROP if self.swallow else None
 
 
 @dataclass(frozen=True)
 class ForgeSynAck(Action):
-    """A SYN/ACK in the server's name; with `wrong_ack` one that the client's stack answers with a reset (GFW residual, IMC 2017)."""
+    """A SYN/ACK in the server's name; with `wrong_ack` the client's stack answers it with a reset (GFW residual, IMC 2017)."""
 
     wrong_ack: bool = False
     hops: int = 64
@@ -94,7 +111,12 @@ class ForgeSynAck(Action):
 
     def _send(self, box, flow: Flow, body: bytes) -> None:
         ends = flow.server[0], flow.client[0]
-        box.inject(flow, True, lambda ether: ip_frame(ether, *ends, TCP, body, self.hops, box.dice.randrange(1, 65536)), self.after)
+        box.inject(
+            flow,
+            True,
+            lambda ether: ip_frame(ether, *ends, TCP, body, self.hops, box.dice.randrange(1, 65536)),
+            self.after,
+        )
 
 
 @dataclass(frozen=True)
@@ -124,7 +146,7 @@ class Reject(Action):
 
 @dataclass(frozen=True)
 class RewriteToReset(Action):
-    """The server's packets become RST/ACKs without payload, TTL and sequence numbers their own (TSPU SNI-I, Xue et al., IMC 2022)."""
+    """The server's packets become RST/ACKs, payload gone, TTL and sequence numbers their own (TSPU SNI-I, IMC 2022)."""
 
     word: ClassVar[str] = "rst"
     in_path: ClassVar[bool] = True
@@ -145,5 +167,3 @@ def _rewritten(packet: Packet) -> bytes:
     ip = head[14:16] + struct.pack("!H", l4 - 14 + len(tcp)) + head[18:24] + b"\0\0" + head[26:l4]
     ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
     return head[:14] + ip + tcp
-
-

@@ -1,7 +1,7 @@
 """Rates: a policer drops what exceeds its bucket, a shaper queues it; a delay holds everything equally long.
 
-Rates count bytes of IP packets. Bucket and queue belong to a flow, to a client, to a server or to everybody (`scope`): shared ones are
-what several connections of one service run into together.
+Rates count bytes of IP packets. Bucket and queue belong to a flow, to a client, to a server or to everybody (`scope`):
+shared ones are what several connections of one service run into together.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Limiter(Action):
 
 @dataclass(frozen=True)
 class Police(_Limiter):
-    """A token bucket that starts full; what finds too few tokens is dropped (Russia 2021: 130 to 150 kbit/s, Xue et al., IMC 2021)."""
+    """A token bucket, full at first; what finds too few tokens is dropped (Russia 2021: 130 to 150 kbit/s, IMC 2021)."""
 
     bucket: int = 20_000  # bytes
 

@@ -1,4 +1,4 @@
-"""What ordinary machines do to packets: load balancers, route changes, duplicating links, and tools on a device that fool filters."""
+"""What ordinary machines do to packets: load balancers, route changes, duplicating links, tools that fool filters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tests.lab.flow import Flow
-from tests.lab.packet import ACK, FIN, RST, SYN, TCP, Packet, checksum, ip_frame, tcp_segment
+from tests.lab.packet import ACK, FIN, PSH, RST, SYN, TCP, Packet, checksum, ip_frame, tcp_segment
 from tests.lab.rules import DROP, Action, Fate, Rewrite
 
 
@@ -79,13 +79,23 @@ class Decoy(Action):
         name = self.name.encode()
         entry = struct.pack("!HBH", len(name) + 3, 0, len(name)) + name
         extension = struct.pack("!HH", 0, len(entry)) + entry
-        hello = b"\1" + (len(body) + 2 + len(extension)).to_bytes(3, "big") + body + struct.pack("!H", len(extension)) + extension
+        hello = (
+            b"\1"
+            + (len(body) + 2 + len(extension)).to_bytes(3, "big")
+            + body
+            + struct.pack("!H", len(extension))
+            + extension
+        )
         record = b"\x16\3\1" + struct.pack("!H", len(hello)) + hello
-        segment = tcp_segment(packet.client, packet.server, 0x18, packet.seq + self.seq_off, packet.ack, packet.window, b"", record)
+        segment = tcp_segment(
+            packet.client, packet.server, ACK | PSH, packet.seq + self.seq_off, packet.ack, packet.window, b"", record
+        )
         if self.bad_checksum:
             segment = segment[:16] + bytes([segment[16] ^ 0x5A]) + segment[17:]
         ttl = self.hops or packet.ttl
-        box.inject(flow, False, lambda ether: ip_frame(ether, packet.src, packet.dst, TCP, segment, ttl, packet.ipid), 0.0)
+        box.inject(
+            flow, False, lambda ether: ip_frame(ether, packet.src, packet.dst, TCP, segment, ttl, packet.ipid), 0.0
+        )
         return None
 
     def each(self, box, flow: Flow, packet: Packet) -> Fate:
@@ -104,10 +114,14 @@ class Split(Action):
     def start(self, box, flow: Flow, packet: Packet) -> Fate:
         halves = [(packet.seq + self.at, packet.payload[self.at :]), (packet.seq, packet.payload[: self.at])]
         options = packet.frame[packet.l4 + 20 : packet.data]
-        frames = [
-            ip_frame(packet.frame[:12], packet.src, packet.dst, TCP, tcp_segment(packet.client, packet.server, ACK | 8, seq, packet.ack, packet.window, options, part), packet.ttl, packet.ipid + i)
-            for i, (seq, part) in enumerate(halves)
-        ]  # fmt: skip
+        frames = []
+        for i, (seq, part) in enumerate(halves):
+            segment = tcp_segment(
+                packet.client, packet.server, ACK | PSH, seq, packet.ack, packet.window, options, part
+            )
+            frames.append(
+                ip_frame(packet.frame[:12], packet.src, packet.dst, TCP, segment, packet.ttl, packet.ipid + i)
+            )
         box.inject(flow, False, lambda _: frames[0], 0.0)
         box.inject(flow, False, lambda _: frames[1], 0.0002)
         return DROP  # the two halves go in its place

@@ -23,7 +23,11 @@ IRAN = page('<html><head><meta http-equiv="Content-Type"></head><body><iframe sr
 IRAN_REDIRECT = redirect("http://10.10.34.35/", "301 Moved Permanently")
 RUSSIA = page("<html><body>Доступ к сайту ограничен в соответствии с Федеральными законами</body></html>")
 RUSSIA_REDIRECT = redirect("http://warning.rt.ru/?id=17")
-PAKISTAN = page("<html><body>Surf Safely! This content is prohibited for viewership from within Pakistan</body></html>", "200 OK")
-UNKNOWN = page("<html><body><h1>Acces interzis</h1><p>This resource is not available on this network.</p></body></html>", "200 OK")
+PAKISTAN = page(
+    "<html><body>Surf Safely! This content is prohibited for viewership from within Pakistan</body></html>", "200 OK"
+)
+UNKNOWN = page(
+    "<html><body><h1>Acces interzis</h1><p>This resource is not available on this network.</p></body></html>", "200 OK"
+)
 SCRIPT = page('<html><script src="http://203.0.113.9/stat.js"></script><body></body></html>', "200 OK")
 PORTAL = redirect("http://192.168.1.1/login?next=", "302 Found")

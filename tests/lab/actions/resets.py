@@ -1,7 +1,7 @@
 """Forged endings and answers inside a TCP connection: resets of every known make, FINs, pages, alerts, bytes.
 
-The parameters are the fields by which real injectors differ (rst_injection.py cites them): how many, with which sequence numbers, with
-whose TTL and IP-ID, how soon, towards whom. A box beside the path can do all of this.
+The parameters are the fields by which real injectors differ (rst_injection.py cites them): how many, with which
+sequence numbers, with whose TTL and IP-ID, how soon, towards whom. A box beside the path can do all of this.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class _Forger(Action):
     after: float = 0.0003  # seconds between seeing and sending
 
     def _send(
-        self, box, flow: Flow, about: Packet, to_client: bool, flags: int, seq: int, ack: int, payload: bytes, after: float, i: int = 0
+        self, box, flow: Flow, about: Packet, to_client: bool, flags: int, seq: int, ack: int, payload: bytes,
+        after: float, i: int = 0,
     ) -> None:  # fmt: skip
         """One forged segment, in the name of the other end."""
         src, dst = (flow.server, flow.client) if to_client else (flow.client, flow.server)
@@ -53,7 +54,9 @@ class _Forger(Action):
         window = about.window if head.window == "trigger" else head.window
         options = b""
         if head.tsval_off is not None and peer and peer.timestamps:
-            options = struct.pack("!BBBBII", 1, 1, 8, 10, (peer.timestamps[0] + head.tsval_off) % 2**32, peer.timestamps[1])
+            options = struct.pack(
+                "!BBBBII", 1, 1, 8, 10, (peer.timestamps[0] + head.tsval_off) % 2**32, peer.timestamps[1]
+            )
         ttl, window = min(ttl + i * head.rise, 255), min(window + i * head.rise, 65535)
         body = tcp_segment(src, dst, flags, seq, ack if flags & ACK else 0, window, options, payload)
         if head.bad_checksum:

@@ -1,7 +1,7 @@
 """Packets that never arrive: drops at once, after some packets, of one direction, of acknowledgements, by chance.
 
-A box in the path does all of this. What decides is how much still passes: a hello that is swallowed, a handshake that passes and then
-silence, a transfer that freezes, a share of the packets of one name.
+A box in the path does all of this. What decides is how much still passes: a hello that is swallowed, a handshake that
+passes and then silence, a transfer that freezes, a share of the packets of one name.
 """
 
 from __future__ import annotations

@@ -4,7 +4,23 @@ from importlib import import_module
 
 from tests.lab.scenario import Scenario
 
-FAMILIES = ("rst", "sni", "address", "dns", "quic", "http", "throttle", "call", "mixed", "server", "path", "app", "network", "device", "capture")
+FAMILIES = (
+    "rst",
+    "sni",
+    "address",
+    "dns",
+    "quic",
+    "http",
+    "throttle",
+    "call",
+    "mixed",
+    "server",
+    "path",
+    "app",
+    "network",
+    "device",
+    "capture",
+)
 
 SCENARIOS: dict[str, Scenario] = {}
 for family in FAMILIES:

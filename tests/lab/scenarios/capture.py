@@ -37,7 +37,11 @@ _DEFECTS = (
 
 def _spoiled(scenario: Scenario, suffix: str, about: str, defect: Defect) -> Scenario:
     return replace(
-        scenario, name=f"{scenario.name}-{suffix}", about=f"{scenario.about}; {about}", client_defects=(defect,), server_defects=(defect,)
+        scenario,
+        name=f"{scenario.name}-{suffix}",
+        about=f"{scenario.about}; {about}",
+        client_defects=(defect,),
+        server_defects=(defect,),
     )
 
 
@@ -46,18 +50,54 @@ def _with_rule(name: str, about: str, action: Action, trigger: Trigger, does) ->
 
 
 _BENIGN = Scenario("capture-benign", "capture", "Nothing is wrong", MIX, path=NEAR_BOX)
-_RESET = _with_rule("reset", "Resets by name", Reset(steps=(0, 1460, 4380), headers=Headers(ttl=88, ipid="random", window=2920, rise=1)), Trigger(sni=(WA,)), (*interleaved(WA, WA_FRONT), *everyday()))
-_DROP = _with_rule("drop", "Drops by name", Drop(), Trigger(sni=(WA,)), (*interleaved(WA, WA_FRONT, times=4, every=4, patience=9), *everyday(18)))
-_POLICE = _with_rule("police", "Policed to 256 kbit/s", Police(kbps=256, bucket=30_000, direction="down"), Trigger(sni=("googlevideo.com",)), (downloads(MEDIA, 450_000, 2), downloads("github.com", 500_000, 2, 5, 2.0), *everyday(12)))
+_RESET = _with_rule(
+    "reset",
+    "Resets by name",
+    Reset(steps=(0, 1460, 4380), headers=Headers(ttl=88, ipid="random", window=2920, rise=1)),
+    Trigger(sni=(WA,)),
+    (*interleaved(WA, WA_FRONT), *everyday()),
+)
+_DROP = _with_rule(
+    "drop",
+    "Drops by name",
+    Drop(),
+    Trigger(sni=(WA,)),
+    (*interleaved(WA, WA_FRONT, times=4, every=4, patience=9), *everyday(18)),
+)
+_POLICE = _with_rule(
+    "police",
+    "Policed to 256 kbit/s",
+    Police(kbps=256, bucket=30_000, direction="down"),
+    Trigger(sni=("googlevideo.com",)),
+    (downloads(MEDIA, 450_000, 2), downloads("github.com", 500_000, 2, 5, 2.0), *everyday(12)),
+)
 _OFFLOADS = Topology(client_offloads=True)
 
+# fmt: off  (a table: one scenario after the other)
 ALL = [
     *(_spoiled(_BENIGN, *each) for each in _DEFECTS),
-    *(_spoiled(scenario, *each) for scenario in (_RESET, _DROP) for each in _DEFECTS if each[0] in ("loss-1", "snaplen-96", "down-only", "late", "mirrored", "shuffled", "no-dns")),
+    *(
+        _spoiled(scenario, *each)
+        for scenario in (_RESET, _DROP)
+        for each in _DEFECTS
+        if each[0] in ("loss-1", "snaplen-96", "down-only", "late", "mirrored", "shuffled", "no-dns")
+    ),
     *(_spoiled(_POLICE, *each) for each in _DEFECTS if each[0] in ("loss-1", "snaplen-96", "late", "mirrored")),
-    replace(_BENIGN, name="capture-benign-offloads", about="Nothing is wrong; segments of 64 kB, no checksums", topology=_OFFLOADS),
-    replace(_RESET, name="capture-reset-offloads", about="Resets by name; segments of 64 kB, no checksums", topology=_OFFLOADS),
-    replace(_POLICE, name="capture-police-offloads", about="Policed; segments of 64 kB, no checksums", topology=_OFFLOADS),
+    replace(
+        _BENIGN,
+        name="capture-benign-offloads",
+        about="Nothing is wrong; segments of 64 kB, no checksums",
+        topology=_OFFLOADS,
+    ),
+    replace(
+        _RESET,
+        name="capture-reset-offloads",
+        about="Resets by name; segments of 64 kB, no checksums",
+        topology=_OFFLOADS,
+    ),
+    replace(
+        _POLICE, name="capture-police-offloads", about="Policed; segments of 64 kB, no checksums", topology=_OFFLOADS
+    ),
     replace(_RESET, name="capture-reset-phone", about="Resets by name; as a phone's capture app shows it", phone=True),
     replace(_DROP, name="capture-drop-phone", about="Drops by name; as a phone's capture app shows it", phone=True),
     replace(_POLICE, name="capture-police-phone", about="Policed; as a phone's capture app shows it", phone=True),

@@ -1,0 +1,244 @@
+"""Tables of how the analyzer fared, as Markdown: per method and vantage, what was taken for what, who was accused wrongly.
+
+A method counts as found when a verdict accuses one of its flows with the same action; as misnamed when with another. A
+method that is said is right when it accuses only flows that were interfered with so, and wrong when it accuses one that
+was not interfered with. Flows that a rule met without effect count neither way.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analyzer.exact import wilson
+
+if TYPE_CHECKING:
+    from tests.lab.accuracy import Done, Judged, Said
+
+BEGIN, END = "<!-- accuracy: written by `make accuracy` -->", "<!-- end of accuracy -->"
+_VANTAGES = ("client", "server", "phone")
+# Words for one thing that a capture cannot always tell apart: silence after the trigger, or some packets later.
+_ALIKE = ({"drop", "delayed_drop", "freeze"}, {"blockpage", "forged_data"})
+
+
+def same(one: str, other: str) -> bool:
+    return one == other or any(one in words and other in words for words in _ALIKE)
+
+
+def share(hits: int, tried: int) -> str:
+    """`12/13 = .92 (.67–.99)`."""
+    if not tried:
+        return "–"
+    low, high = wilson(hits, tried)
+    return f"{hits}/{tried} = {_short(hits / tried)} ({_short(low)}–{_short(high)})"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".lstrip("0") if value < 1 else "1"
+
+
+def outcome(done: Done, said: Iterable[Said]) -> str:
+    """`found`, the other action that was named, or `missed`."""
+    flows = set(done.flows)
+    named = [each for each in said if flows & set(each.flows)]
+    if any(each.action == done.action for each in named):
+        return "found"
+    alike = [each for each in named if same(each.action, done.action)]
+    return (alike or named)[0].action if named else "missed"
+
+
+def standing(said: Said, judged: Judged) -> str:
+    """`right`, `misnamed` (these flows were interfered with otherwise), `wrong` or `unjudged`."""
+    flows = set(said.flows)
+    if said.position == "device" and flows & judged.device:
+        return "right"
+    if any(same(said.action, done.action) and flows & set(done.flows) for done in judged.truth):
+        return "wrong" if any(key in judged.genuine for key in flows) else "right"
+    if flows & judged.harmed:
+        return "misnamed"
+    return "wrong" if flows & judged.genuine.keys() else "unjudged"
+
+
+def tables(judged: Sequence[Judged]) -> str:
+    scenarios = {each.scenario for each in judged}
+    interfering = {each.scenario for each in judged if each.truth}
+    parts = [
+        f"{len(judged)} captures of {len(scenarios)} scenarios, {len(interfering)} of them with interference. "
+        "Shares with 95 % Wilson intervals.",
+        _overall(judged), _methods(judged), _confusion(judged), _axes(judged), _rates(judged), _causes(judged),
+    ]  # fmt: skip
+    failures = [each for each in judged if each.error]
+    if failures:
+        parts.append(f"Not analysed: {len(failures)} ({failures[0].scenario}: {failures[0].error}).")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def _at(judged: Sequence[Judged], vantage: str) -> list[Judged]:
+    return [each for each in judged if each.vantage == vantage]
+
+
+def _overall(judged: Sequence[Judged]) -> str:
+    rows = []
+    for vantage in _VANTAGES:
+        here = _at(judged, vantage)
+        found = Counter(_coarse(outcome(done, each.said), done) for each in here for done in each.truth)
+        stand = Counter(standing(said, each) for each in here for said in each.said)
+        named = sum(stand[word] for word in ("right", "misnamed", "wrong"))
+        accused = sum(len(_accused(each)) for each in here)
+        rows.append((
+            vantage, share(found["found"], sum(found.values())), found["misnamed"], found["missed"], share(stand["right"], named),
+            stand["misnamed"], stand["wrong"], share(accused, sum(len(each.genuine) for each in here)),
+        ))  # fmt: skip
+    head = (
+        "vantage",
+        "methods found (recall)",
+        "misnamed",
+        "missed",
+        "methods said right (precision)",
+        "misnamed",
+        "wrong",
+        "genuine flows accused",
+    )
+    return _table(head, rows)
+
+
+def _coarse(word: str, done: Done) -> str:
+    return "found" if word == "found" or same(word, done.action) else "missed" if word == "missed" else "misnamed"
+
+
+def _accused(judged: Judged) -> dict:
+    """Genuine flows under an accusing verdict, unless it says that the device did it, and the device did."""
+    accused = {}
+    for said in judged.said:
+        for key in said.flows:
+            if key in judged.genuine and not (said.position == "device" and key in judged.device):
+                accused[key] = said
+    return accused
+
+
+def _methods(judged: Sequence[Judged]) -> str:
+    actions = sorted({done.action for each in judged for done in each.truth})
+    rows = []
+    for action in actions:
+        row = [f"`{action}`"]
+        for vantage in _VANTAGES[:2]:
+            here = _at(judged, vantage)
+            found = [
+                _coarse(outcome(done, each.said), done) for each in here for done in each.truth if done.action == action
+            ]
+            stand = Counter(standing(said, each) for each in here for said in each.said if said.action == action)
+            row += [
+                share(found.count("found"), len(found)),
+                share(stand["right"], stand["right"] + stand["misnamed"] + stand["wrong"]),
+            ]
+        rows.append(row)
+    return "**Methods, by what was done**\n\n" + _table(
+        ("done", "recall, client", "precision, client", "recall, server", "precision, server"), rows
+    )
+
+
+def _confusion(judged: Sequence[Judged]) -> str:
+    parts = []
+    for vantage in _VANTAGES[:2]:
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for each in _at(judged, vantage):
+            for done in each.truth:
+                word = outcome(done, each.said)
+                counts[done.action][done.action if word == "found" else word] += 1
+        said = sorted({word for counter in counts.values() for word in counter} - {"missed"})
+        rows = [(f"`{done}`", *(counts[done][word] or "" for word in [*said, "missed"])) for done in sorted(counts)]
+        parts.append(f"**Done (rows) and said (columns), {vantage}**\n\n" + _table(("", *said, "missed"), rows))
+    return "\n\n".join(parts)
+
+
+def _axes(judged: Sequence[Judged]) -> str:
+    """Of methods found: how often trigger and position are right too, or left open."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in judged:
+        for done in each.truth:
+            said = next((s for s in each.said if same(s.action, done.action) and set(s.flows) & set(done.flows)), None)
+            if said:
+                counts["trigger"][
+                    "right" if said.trigger == done.trigger else "open" if said.trigger == "none_seen" else "wrong"
+                ] += 1
+                counts["position"][
+                    "right" if said.position == done.position else "open" if said.position == "unknown" else "wrong"
+                ] += 1
+    rows = [
+        (axis, counts[axis]["right"], counts[axis]["open"], counts[axis]["wrong"]) for axis in ("trigger", "position")
+    ]
+    return "**Of the methods found**\n\n" + _table(("axis", "right", "left open", "another word"), rows)
+
+
+def _rates(judged: Sequence[Judged]) -> str:
+    rows = []
+    for action in ("police", "shape"):
+        for vantage in _VANTAGES[:2]:
+            errors = [
+                abs(said.rate_kbps / done.rate_kbps - 1)
+                for each in _at(judged, vantage) for done in each.truth for said in each.said
+                if done.action == said.action == action and done.rate_kbps and said.rate_kbps and set(done.flows) & set(said.flows)
+            ]  # fmt: skip
+            if errors:
+                within = sum(error <= 0.05 for error in errors)
+                rows.append(
+                    (
+                        f"`{action}`",
+                        vantage,
+                        len(errors),
+                        f"{statistics.median(errors):.1%}",
+                        f"{max(errors):.1%}",
+                        share(within, len(errors)),
+                    )
+                )
+    return (
+        "**Rates of limiters, |said ÷ true − 1|**\n\n"
+        + _table(("action", "vantage", "n", "median", "worst", "within 5 %"), rows)
+        if rows
+        else ""
+    )
+
+
+def _causes(judged: Sequence[Judged]) -> str:
+    """Genuine flows, by what ordinary thing happened to them."""
+    flows, accused = Counter(), Counter()
+    for each in judged:
+        flows.update(cause or "nothing" for cause in each.genuine.values())
+        accused.update(each.genuine[key] or "nothing" for key in _accused(each))
+    rows = [(f"`{cause}`", flows[cause], accused[cause] or "") for cause in sorted(flows)]
+    return "**Genuine flows, by cause**\n\n" + _table(("cause", "flows", "accused"), rows)
+
+
+def errors(judged: Sequence[Judged]) -> str:
+    """Every miss, misnaming and false accusation, to start from."""
+    lines = []
+    for each in judged:
+        where = f"{each.scenario} ({each.vantage})"
+        for done in each.truth:
+            word = outcome(done, each.said)
+            if _coarse(word, done) != "found":
+                what = f"{done.action} by {done.trigger} {done.detail}, {len(done.flows)} flows"
+                lines.append(f"{word if word == 'missed' else f'named {word}'}: {where} {what}")
+        for said in each.said:
+            if standing(said, each) == "wrong":
+                innocent = [key for key in said.flows if key in each.genuine]
+                cause = Counter(each.genuine[key] or "nothing" for key in innocent).most_common(1)[0][0]
+                what = f"{said.action} by {said.trigger}, {len(innocent)} genuine flows ({cause})"
+                lines.append(f"wrong: {where} {said.state} {said.target}: {what}, rules {', '.join(said.rules)}")
+    return "\n".join(lines)
+
+
+def keep(text: str, readme: Path) -> None:
+    """Put the tables between their marks."""
+    whole = readme.read_text()
+    before, _, rest = whole.partition(BEGIN)
+    after = rest.partition(END)[2] if rest else ""
+    readme.write_text(f"{before.rstrip()}\n\n{BEGIN}\n{text}\n{END}{after or chr(10)}")
