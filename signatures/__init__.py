@@ -23,6 +23,7 @@ MODULES = (
     "dns_denial",
     "ip_blocking",
     "ip_refusal",
+    "quic_filtering",
     "call_blocking",
     "tls_interception",
     "tls_alerts",
