@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.report import phrases
 from analyzer.report.escape import visible
-from analyzer.report.words import N_, Words
+from analyzer.report.words import NN_, Words
 
 if TYPE_CHECKING:
     from analyzer.compare import Difference
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 8
 _KINDS = {  # (kind, on its way up) -> one and many
-    ("forged", False): (
-        N_("{n} packet that the client received was never sent by the server (forged): client packet {frames}"),
-        N_("{n} packets that the client received were never sent by the server (forged): client packets {frames}"),
+    ("forged", False): NN_(
+        "{n} packet that the client received was never sent by the server (forged): client packet {frames}",
+        "{n} packets that the client received were never sent by the server (forged): client packets {frames}",
     ),
-    ("forged", True): (
-        N_("{n} packet that the server received was never sent by the client (forged): server packet {frames}"),
-        N_("{n} packets that the server received were never sent by the client (forged): server packets {frames}"),
+    ("forged", True): NN_(
+        "{n} packet that the server received was never sent by the client (forged): server packet {frames}",
+        "{n} packets that the server received were never sent by the client (forged): server packets {frames}",
     ),
-    ("dropped", True): (
-        N_("{n} packet of the client never reached the server (dropped): client packet {frames}"),
-        N_("{n} packets of the client never reached the server (dropped): client packets {frames}"),
+    ("dropped", True): NN_(
+        "{n} packet of the client never reached the server (dropped): client packet {frames}",
+        "{n} packets of the client never reached the server (dropped): client packets {frames}",
     ),
-    ("dropped", False): (
-        N_("{n} packet of the server never reached the client (dropped): server packet {frames}"),
-        N_("{n} packets of the server never reached the client (dropped): server packets {frames}"),
+    ("dropped", False): NN_(
+        "{n} packet of the server never reached the client (dropped): server packet {frames}",
+        "{n} packets of the server never reached the client (dropped): server packets {frames}",
     ),
-    ("rewritten", False): (
-        N_("{n} packet of the server came to the client as another one (rewritten): client packet {frames}"),
-        N_("{n} packets of the server came to the client as others (rewritten): client packets {frames}"),
+    ("rewritten", False): NN_(
+        "{n} packet of the server came to the client as another one (rewritten): client packet {frames}",
+        "{n} packets of the server came to the client as others (rewritten): client packets {frames}",
     ),
-    ("rewritten", True): (
-        N_("{n} packet of the client came to the server as another one (rewritten): server packet {frames}"),
-        N_("{n} packets of the client came to the server as others (rewritten): server packets {frames}"),
+    ("rewritten", True): NN_(
+        "{n} packet of the client came to the server as another one (rewritten): server packet {frames}",
+        "{n} packets of the client came to the server as others (rewritten): server packets {frames}",
     ),
 }
 

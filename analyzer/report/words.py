@@ -23,6 +23,11 @@ def N_(message: str) -> str:  # the name gettext's tools know
     return message
 
 
+def NN_(one: str, many: str) -> tuple[str, str]:
+    """The same for a message that depends on a number: for `Words.plural`."""
+    return one, many
+
+
 def languages() -> tuple[str, ...]:
     """The languages a report can be written in."""
     found = [place.name for place in files("analyzer").joinpath("locale").iterdir() if place.name.isalpha()]

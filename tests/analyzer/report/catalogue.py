@@ -26,7 +26,7 @@ from analyzer.signature import Rule
 
 ROOT = Path(__file__).parents[3]
 LOCALE = ROOT / "analyzer" / "locale"
-KEYWORDS = {"N_": None, "say": None, "plural": (1, 2), "pgettext": ((1, "c"), 2)}
+KEYWORDS = {"N_": None, "NN_": (1, 2), "say": None, "plural": (1, 2), "pgettext": ((1, "c"), 2)}
 METHODS = [("**.py", "tests.analyzer.report.catalogue:calls"), ("**.html", "jinja2")]
 JINJA = {"silent": "false"}
 
@@ -73,7 +73,9 @@ def update(lang: str) -> list[str]:
     """Bring one language up to date; gives back what is not translated."""
     place = LOCALE / lang / "LC_MESSAGES"
     kept = catalogue(lang)
+    created = kept.creation_date
     kept.update(messages(), no_fuzzy_matching=True)
+    kept.creation_date = created  # the same messages give the same file
     kept.obsolete.clear()
     with (place / f"{DOMAIN}.po").open("wb") as file:
         write_po(file, kept, sort_output=True, no_location=True, omit_header=False, width=0)
@@ -82,7 +84,7 @@ def update(lang: str) -> list[str]:
 
 
 def untranslated(kept: Catalog) -> list[str]:
-    return [_first(m.id) for m in kept if m.id and not all(_strings(m.string))]
+    return [_first(m.id) for m in kept if m.id and not all(_strings(m.string or ""))]
 
 
 def _first(text: str | tuple[str, ...]) -> str:
