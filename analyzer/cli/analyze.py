@@ -52,8 +52,6 @@ def analyze(
     with Interrupt() as interrupt:
         for result in _results(given, merge, jobs, target, interrupt):
             outlet.take(result)
-            if interrupt.came:
-                break
         code = outlet.close(interrupt.came)
     raise typer.Exit(code)
 
@@ -65,6 +63,8 @@ def _results(captures: list[str], merge: bool, jobs: int, target: str | None, in
         yield from answers(captures, jobs, interrupt, target=target)
     else:
         for capture in captures:
+            if interrupt.came:
+                return
             with Progress(capture) as progress:
                 result = answer(capture, target=target, progress=progress, interrupt=interrupt)
             yield result

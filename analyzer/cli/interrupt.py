@@ -8,9 +8,11 @@ from types import FrameType
 from typing import Self
 
 from analyzer.decode import Frames
+from analyzer.errors import CaptureError
 from analyzer.sources import Source
 
 INTERRUPTED = "interrupted"
+TOO_SOON = "interrupted before its first packet"
 
 
 class Interrupt:
@@ -44,14 +46,24 @@ class Interrupt:
 
 
 class Interruptible(Source):
-    """A source that runs dry at Ctrl-C; its answer then says from which byte on nothing was read."""
+    """A source that runs dry at Ctrl-C; its answer then says from which byte on nothing was read.
 
-    def __init__(self, source: Source, interrupt: Interrupt):
-        self.info = source.info
-        self._source = source
+    Raises
+    ------
+    CaptureError
+        As `opened` does, and when Ctrl-C comes while it waits for a pipe.
+    """
+
+    def __init__(self, opened: Callable[[], Source], interrupt: Interrupt):
         self._interrupt = interrupt
-        self._reading = False
+        self._reading = True
         interrupt.at_first = self._break_off
+        try:
+            self._source = opened()
+        except KeyboardInterrupt:
+            raise CaptureError(TOO_SOON) from None
+        self._reading = False
+        self.info = self._source.info
 
     def blocks(self) -> Iterator[Frames]:
         blocks = self._source.blocks()

@@ -7,12 +7,13 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import signatures
 from analyzer import api
 from analyzer.cli.asked import STDIN
-from analyzer.cli.interrupt import Interrupt, Interruptible
+from analyzer.cli.interrupt import TOO_SOON, Interrupt, Interruptible
 from analyzer.errors import CaptureError, UsageError
 from analyzer.result import Result
 from analyzer.sources import Source
@@ -40,19 +41,23 @@ def merged(captures: Sequence[str], *, target: str | None = None, interrupt: Int
 
 
 def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt, *, target: str | None = None) -> Iterator[Result]:
-    """Answers in the order of the captures, worked out by up to `jobs` processes."""
+    """Answers in the order of the captures, worked out by up to `jobs` processes; after Ctrl-C, of those begun."""
     from concurrent.futures import ProcessPoolExecutor
 
     interrupt.at_first = _tell_processes
-    waiting: deque[tuple[str, Future[Result]]] = deque()
+    waiting: deque[tuple[str, Future[Result | None]]] = deque()
     pool = ProcessPoolExecutor(min(jobs, len(captures)), initializer=_begin_process)
     try:
-        for capture in captures:
-            waiting.append((capture, pool.submit(_answer_in_process, capture, target)))
-            if len(waiting) >= 2 * jobs:  # enough to keep all at work; more results would only wait in memory
-                yield _outcome(*waiting.popleft())
-        while waiting:
-            yield _outcome(*waiting.popleft())
+        rest = iter(captures)
+        while True:
+            # enough to keep all at work; more results would only wait in memory
+            for capture in islice(rest, 0 if interrupt.came else 2 * jobs - len(waiting)):
+                waiting.append((capture, pool.submit(_answer_in_process, capture, target)))
+            if not waiting:
+                return
+            result = _outcome(*waiting.popleft())
+            if result is not None:
+                yield result
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -72,11 +77,11 @@ def _begin_process() -> None:
     _process.__enter__()
 
 
-def _answer_in_process(capture: str, target: str | None) -> Result:
-    return answer(capture, target=target, interrupt=_process)
+def _answer_in_process(capture: str, target: str | None) -> Result | None:
+    return None if _process.came else answer(capture, target=target, interrupt=_process)
 
 
-def _outcome(capture: str, future: Future[Result]) -> Result:
+def _outcome(capture: str, future: Future[Result | None]) -> Result | None:
     from concurrent.futures import BrokenExecutor
 
     try:
@@ -93,10 +98,11 @@ def _answer(
     interrupt: Interrupt | None,
 ) -> Result:
     try:
-        source = opened()
-        if interrupt is not None:
-            source = Interruptible(source, interrupt)
-        return api.analyze(source, signatures.load(), target=target, progress=progress)
+        source = opened() if interrupt is None else Interruptible(opened, interrupt)
+        result = api.analyze(source, signatures.load(), target=target, progress=progress)
+        if interrupt is not None and interrupt.came and not result.capture.packets:
+            raise CaptureError(TOO_SOON)
+        return result
     except CaptureError as error:
         return api.unusable(name, str(error))
     except Exception as error:  # a bug must not take the other captures with it
