@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analyzer.addresses import network
-from analyzer.controls import Fate, fates, groups_of, same_device
-from analyzer.exact import fisher
+from analyzer.controls import DATAGRAMS, groups_of, same_device
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, End, Stage, Table, Vantage
 
@@ -33,8 +32,6 @@ REPEATED = 3  # SYNs on one connection: two lost in a row happen once in a hundr
 AROUND = 60 * SECOND  # controls tell of the network as it was within this
 OTHERS = 2  # hosts that must have answered around it, one of them in between
 SAME_MOMENT = 15 * SECOND  # between the last byte heard on an open connection and the first SYN that is not
-HOSTS = 3  # unrelated hosts at which a port must fail before it is the port
-FEW = 0.05  # one-sided
 MOST = 1000  # silent addresses named one by one
 
 
@@ -74,13 +71,6 @@ PORT = _rule(
     "A service that has closed the port.",
     "net4people/bbs #511; DNS over TLS in Iran, 2022",
 )  # fmt: skip
-PORT_EFFECT = _rule(
-    "port_effect", "supporting", "control",
-    "One port fails at hosts that have nothing to do with each other, other ports do not, at one of these hosts too.",
-    "Services that do not serve that port.",
-    "Fisher's exact test over attempts; net4people/bbs #511",
-    action=None,
-)  # fmt: skip
 UNHEARD = _rule(
     "synack_unheard", "strong", "silence",
     "Seen at the server: clients ask again and again although they were answered, and elsewhere the same client is fine.",
@@ -88,7 +78,7 @@ UNHEARD = _rule(
     "Xue et al., IMC 2022: addresses dropped in one direction",
 )  # fmt: skip
 
-RULES = (SILENT, SERVICE, SERVICES, DIED_TOO, PORT, PORT_EFFECT, UNHEARD)
+RULES = (SILENT, SERVICE, SERVICES, DIED_TOO, PORT, UNHEARD)
 WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
 
 
@@ -99,24 +89,27 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Silent addresses beside those that answer."""
-    attempts = seen.attempts
-    scene = _Scene(attempts[attempts.proto == 6], attempts, seen, known)
+    scene = _Scene(seen, known)
     found = [*_services(scene), *_ports(scene), *_at_server(scene)]
     return [*found, *_lonely(scene, {flow for finding in found for flow in finding.flows})]
 
 
 class _Scene:
-    """TCP attempts with what is dead among them, and what answers meanwhile."""
+    """Attempts with what is dead among them, and what answers meanwhile."""
 
-    def __init__(self, a: Table, everything: Table, seen: Seen, known: Knowledge):
-        self.a, self.everything, self.seen, self.known = a, everything, seen, known
-        self.fate = fates(a, seen.text)
+    def __init__(self, seen: Seen, known: Knowledge):
+        self.a, self.seen, self.known = seen.attempts, seen, known
+        a = self.a
         honest = (a.vantage != Vantage.SERVER) & (
             a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROBE | Cut.PROXIED) == 0
         )
-        unanswered = (a.stage == Stage.SYN) & (a.synacks == 0) & (a.rsts_down == 0) & (a.packets_down == 0)
+        unanswered = (
+            (a.proto == 6) & (a.stage == Stage.SYN) & (a.synacks == 0) & (a.rsts_down == 0) & (a.packets_down == 0)
+        )
         self.dead = honest & unanswered & (a.ended_by != End.ICMP) & (a.ended_by != End.RST_UP) & (a.syns > 1)
         self.greeted = honest & (a.synacks > 0)
+        # datagrams alone prove nothing, calls and QUIC have filters of their own; beside dead SYNs they count as well
+        self.unheard = honest & (a.proto == 17) & (a.packets_down == 0) & (a.packets_up >= DATAGRAMS)
         text = seen.text
         kinds = {n: known.kind(text(n)) for n in np.unique(a.service).tolist() if n >= 0}
         self.people = np.isin(a.service, [n for n, kind in kinds.items() if kind in USED_BY_PEOPLE])
@@ -227,14 +220,18 @@ def _silent(scene: _Scene, rule: Rule, group: np.ndarray, extent: _Extent, **mor
     """A silent service, and what was open to its addresses when that began."""
     a, mine = scene.a, scene.a[group]
     baseline = scene.alive(group)
+    first, last = mine.start.min(), mine.end.max()
+    datagrams = scene.unheard & (a.client == mine.client[0]) & (a.service == mine.service[0])
+    datagrams &= (a.start >= first - SAME_MOMENT) & (a.start <= last)
     service = scene.text(mine.service[0])
     addresses = sorted({scene.text(n) for n in mine.server.tolist()})
     method = Method("drop", "ip_address", "in_path", ", ".join(addresses[:4]))
     family = "IPv6" if scene.six[group[0]] else "IPv4"
     subject = f"service {service} {scene.text(mine.role[0])} over {family}"
     measured = extent.measured() | {"others_answered": len(np.unique(a.server[baseline]))} | more
-    found = [scene.finding(rule, subject, group, measured, baseline, method)]
-    first = mine.start.min()
+    measured |= {"datagrams_unanswered": int(a.packets_up[datagrams].sum())} if datagrams.any() else {}
+    whole = np.union1d(group, np.flatnonzero(datagrams))
+    found = [scene.finding(rule, subject, whole, measured, baseline, method)]
     died = scene.greeted & np.isin(a.server, mine.server) & (a.client == mine.client[0]) & (a.unacked_up > 0)
     died &= (a.alone_up > 1) & (a.last_down <= first) & (a.last_down >= first - SAME_MOMENT)
     if died.any():
@@ -250,7 +247,7 @@ def _silent(scene: _Scene, rule: Rule, group: np.ndarray, extent: _Extent, **mor
 def _ports(scene: _Scene) -> list[Finding]:
     """Ports that are dead at addresses which answer on another one."""
     a, found = scene.a, []
-    others = scene.everything[scene.everything.packets_down > 0]
+    others = a[a.packets_down > 0]
     for group in groups_of(a, scene.dead & (a.service >= 0), "client", "port"):
         alike = group[scene.people[group]]
         served = np.array(
@@ -264,7 +261,7 @@ def _ports(scene: _Scene) -> list[Finding]:
         subject = f"port {port} of {scene.text(a.client[group[0]])}"
         method = Method("drop", "port", "in_path", port)
         found.append(scene.finding(PORT, subject, served, extent.measured(), scene.alive(group), method))
-    return found + _port_effects(scene)
+    return found
 
 
 def _serves(scene: _Scene, row: int) -> bool:
@@ -277,44 +274,6 @@ def _answers_elsewhere(attempt: Any, others: Table) -> bool:
     """Whether the address answered this client on another port, not long before or after."""
     same = (others.server == attempt.server) & (others.client == attempt.client) & (others.port != attempt.port)
     return bool((same & (others.start >= attempt.start - AROUND) & (others.start <= attempt.end + AROUND)).any())
-
-
-def _port_effects(scene: _Scene) -> list[Finding]:
-    """Ports that fail at unrelated hosts, against other ports; domestic hosts may be spared."""
-    a, fate, found = scene.a, scene.fate, []
-    abroad = (fate != Fate.UNKNOWN) & (a.vantage != Vantage.SERVER) & ~scene.domestic
-    failed = abroad & ((fate >= Fate.FAILED) | scene.dead)
-    for group in groups_of(a, failed, "client", "port"):
-        port, client = int(a.port[group[0]]), a.client[group[0]]
-        here = abroad & (a.client == client) & (a.port == port)
-        other = abroad & (a.client == client) & (a.port != port)
-        fine = other & (fate == Fate.FINE)
-        if (
-            scene.networks(group) < HOSTS
-            or (here & ~failed).any()
-            or not np.isin(a.server[fine], a.server[group]).any()
-        ):
-            continue
-        p = fisher(_hosts(a, failed & here), _hosts(a, here), _hosts(a, failed & other), _hosts(a, other))
-        if p > FEW:
-            continue
-        measured = {
-            "p": float(f"{p:.3g}"),
-            "hosts_failed": _hosts(a, failed & here),
-            "other_ports_fine": _hosts(a, fine),
-        }
-        action = {Fate.REFUSED: "rst", Fate.RESET: "rst", Fate.ICMP: "icmp_reject"}.get(
-            Fate(int(fate[group[0]])), "drop"
-        )
-        subject = f"port {port} of {scene.text(client)}"
-        method = Method(action, "port", "unknown", str(port))
-        found.append(scene.finding(PORT_EFFECT, subject, group, measured, np.flatnonzero(fine), method))
-    return found
-
-
-def _hosts(a: Table, mask: np.ndarray) -> int:
-    """Attempts, one per address: what befalls an address twice is no second host."""
-    return len(np.unique(a.server[mask]))
 
 
 def _at_server(scene: _Scene) -> list[Finding]:

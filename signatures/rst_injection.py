@@ -40,6 +40,7 @@ CHALLENGE_WITHIN = 5 * MS  # a kernel answers in microseconds
 UNSENT = 2  # bytes; one beyond is a FIN that was not captured
 HALF, HALF_MARGIN = 0.5, 5 * MS  # 0 | 26: no detour halves the path and saves 5 ms as well
 SOONER, SOONER_MARGIN = 0.8, 3 * MS  # 0 | 35 at RTT - 5 ms; the least of few samples may be a fifth too long
+RESTED = 3000 * MS  # a pause after which a NAT or a balancer near the client may answer for what it has forgotten
 SAMPLES = 2  # of round trips, and of SYN/ACKs of equal TTL
 
 _NDSS = "Weaver, Sommer, Paxson, NDSS 2009"
@@ -271,7 +272,8 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
     greeted = [p for p in after if p.tcp_flags & TCP_SYN and p.ts - reset.ts <= SAME_SYN]
     if greeted and talk.flow.syns == 1 and not reset.up and not any(p.tcp_flags & TCP_SYN for p in before):
         measured = {"synack_after_ms": _ms(greeted[0].ts - reset.ts)}
-        found.append(_found(BEFORE_SYNACK, reset, measured, greeted[0], _RACES_PROVE))
+        address = Method("rst", "ip_address", "on_path", talk.flow.server)  # a SYN shows nothing else
+        found.append(_found(BEFORE_SYNACK, reset, measured, greeted[0], address))
 
     if behind and alive:
         found.append(_found(BEHIND_DATA, reset, {"bytes_behind": behind}, alive[0], _RACES_PROVE))
@@ -311,6 +313,9 @@ def _habits(talk: _Talk, reset: SimpleNamespace, resets: list, before: list, pee
     ttls = [r.ttl for r in unspoken]
     if max(ttls) - min(ttls) >= TTL_APART:
         found.append(_found(TTLS_DISAGREE, reset, {"ttls": ttls[:8]}, None, None, unspoken[:8]))
+    # Where no socket is left, each packet that was still on its way earns a bare reset with that packet's ACK number.
+    earned = {p.ack for p in peer if p.tcp_flags & TCP_ACK}
+    unspoken = [r for r in unspoken if r is reset or r.tcp_flags & TCP_ACK or r.seq not in earned]
     near = [r for r in unspoken if r.ts - reset.ts <= MIXED_WITHIN]
     if len({bool(r.tcp_flags & TCP_ACK) for r in near}) == 2:
         found.append(_found(UNLIKE_KINDS, reset, {"resets": len(near)}, None, None, near[:8]))
@@ -340,19 +345,26 @@ def _candidate(reset: SimpleNamespace, own: list, after: list) -> list[Finding]:
 def _unsent(flow: SimpleNamespace, talk: _Talk) -> list[Finding]:
     """Away from the client: its ACK lies beyond everything that the server sent, and the server contradicts it."""
     written = None
+    agreed = False  # the client has acknowledged something that this server did send
     for n, p in enumerate(talk.packets):
         if not p.up:
             if not p.tcp_flags & TCP_RST and (written is None or ahead(_end(p), written) > 0):
                 written = _end(p)
             continue
-        if written is None or not p.tcp_flags & TCP_ACK or p.tcp_flags & TCP_RST or ahead(p.ack, written) < UNSENT:
+        if written is None or not p.tcp_flags & TCP_ACK or p.tcp_flags & TCP_RST:
+            continue
+        beyond = ahead(p.ack, written)
+        if beyond < UNSENT:
+            agreed |= beyond == 0
             continue
         for q in talk.packets[n + 1 :]:
             denies = q.tcp_flags & (TCP_RST | TCP_ACK) == TCP_RST and q.seq == p.ack
             if not q.up and (denies or (not q.tcp_flags & TCP_RST and q.seq == written)):
-                measured = {"bytes_beyond": ahead(p.ack, written)}
+                measured = {"bytes_beyond": beyond}
                 roles = (Witness(p.frame, "contradicts"), Witness(q.frame, "baseline"))
                 method = Method("rst" if flow.rsts_up else "forged_data", position="on_path")
+                if not agreed and not flow.new_down:  # it shook hands with somebody else
+                    method = Method("forged_synack", "ip_address", "on_path", flow.server)
                 return [Finding(UNSENT_ACKED, f"flow {flow.flow}", (flow.flow,), q.ts, measured, roles, method)]
     return []
 
@@ -360,7 +372,7 @@ def _unsent(flow: SimpleNamespace, talk: _Talk) -> list[Finding]:
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Resets held to what else came from their address: how soon it can answer, and from how far."""
     resets = seen.resets
-    resets = resets[(resets.nth == 0) & ~resets.closed & ~resets.peer_closed & ~resets.up]
+    resets = resets[(resets.nth == 0) & ~resets.closed & ~resets.peer_closed & ~resets.up & (resets.pause < RESTED)]
     if not len(resets):
         return []
     endpoints = seen.endpoints[np.isin(seen.endpoints.server, resets.server) & (seen.endpoints.proto == 6)]

@@ -102,23 +102,6 @@ def test_one_port():
     assert "ip.one_port" not in fired(*odd, alive, *OTHERS), "nobody knows that it serves that port"
 
 
-def refused(server, at, port=443):
-    return Conversation(server=server, at=at, dport=port).up("S", after=0).reset(after=80, seq=0)
-
-
-def test_a_port_that_fails_everywhere():
-    hosts = [f"{n}.10.1.1" for n in range(90, 98)]
-    talks = [refused(host, 1000 * i) for i, host in enumerate(hosts)]
-    web = [
-        Conversation("a.org", host, at=500, dport=80).open().request().answer(b"HTTP/1.1 200 OK\r\n\r\n")
-        for host in hosts[:3]
-    ]
-    found = fired(*talks, *web, late=False)
-    assert found["ip.port_effect"].method.trigger_detail == "443"
-    assert "ip.port_effect" not in fired(*talks, fine("a.org", "99.1.1.1", 500), *web, late=False)
-    assert "ip.port_effect" not in fired(*talks[:2], *web, late=False)
-
-
 def deaf(server, at):
     """At the server: the client asks again although it was answered."""
     talk = Conversation(server=server, at=at, ttl=52, server_ttl=64, isn=77)
