@@ -59,7 +59,7 @@ def analyze(
 def _results(captures: list[str], merge: bool, jobs: int, target: str | None, interrupt: Interrupt) -> Iterator[Result]:
     if merge:
         yield merged(captures, target=target, interrupt=interrupt)
-    elif min(jobs, len(captures)) > 1:
+    elif min(jobs, len(captures)) > 1 and asked.STDIN not in captures:  # other processes have no standard input
         yield from answers(captures, jobs, interrupt, target=target)
     else:
         for capture in captures:

@@ -44,6 +44,11 @@ def test_standard_input_is_a_capture():
     assert piped["verdicts"] == opened["verdicts"]
 
 
+def test_standard_input_among_others_and_several_processes():
+    ran = run("--json", "--jobs", "2", DEMO, "-", DEMO, stdin=Path(DEMO).read_bytes())
+    assert [document["capture"]["packets"] for document in ran.documents] == [456, 456, 456]
+
+
 def test_json_keeps_its_contract(quiet, tmp_path):
     ran = call("--json", "--all", DEMO, quiet, str(tmp_path / "gone"))
     assert len(ran.documents) == 3
