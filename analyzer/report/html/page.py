@@ -4,47 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import analyzer
 from analyzer.report import coverage, pictures, sentences
 from analyzer.report.escape import visible
 from analyzer.report.html import advice, glossary
-from analyzer.report.html.marks import LOOKS, State, code, state
+from analyzer.report.html.answer import Answer, used
+from analyzer.report.html.marks import State, code, state
 from analyzer.report.html.proof import Proof
 from analyzer.report.labels import COMPLETE, SAFE
 from analyzer.report.moments import clock, day
-from analyzer.report.phrases import AUXILIARY, ROLES
+from analyzer.report.phrases import ROLES
 from analyzer.report.redact import HOUR, discreet, forwardable
 from analyzer.report.words import N_, Words
 from analyzer.result import ACCUSING, STATES, Result, Verdict
 
 PROVED = 24  # verdicts with pictures and tables: more would not be read, and the file must stay small
-SENTENCES = 4  # of a service's answer
 LISTED = 200  # rows of the table of all targets
 
-GROUPS = {  # states that the headline lists together
-    "blocked": N_("Blocked: {names}."),
-    "likely_blocked": N_("Probably blocked: {names}."),
-    "throttled": N_("Slowed down: {names}."),
-    "likely_throttled": N_("Probably slowed down: {names}."),
-    "impaired": N_("Not working well, cause not shown: {names}."),
-    "down": N_("Refused by the server itself: {names}."),
-    "ok": N_("Working: {names}."),
-}
 WHERE = {
     "client": N_("one device in one network"),
     "server": N_("one server"),
     "middle": N_("one point between clients and servers"),
     "unknown": N_("one point of one network"),
 }
-NAMED = 6  # names in one group of the headline
-
-
-class Line(NamedTuple):
-    state: State
-    name: str
-    sentences: tuple[tuple[str, str], ...]  # text, anchor of its proof
 
 
 class Page:
@@ -65,6 +48,7 @@ class Page:
         ]
         self.without_proof = proved[PROVED:]
         self.anchors = {proof.verdict.target: proof.id for proof in self.proofs}
+        self.answer = Answer(self.result, words, self.anchors, everything)
 
     @property
     def usable(self) -> bool:
@@ -89,62 +73,8 @@ class Page:
     def network(self) -> str:
         return sentences.network(self.result.network, self.words, self.headline)
 
-    @property
-    def groups(self) -> Iterator[tuple[str, str]]:
-        """The states of the headline with what is in them: class, sentence."""
-        for code_word, message in GROUPS.items():
-            names = list(dict.fromkeys(self._named(line, code_word) for line in self.services))
-            names = [name for name in names if name]
-            if len(names) > NAMED:
-                more = len(names) - NAMED
-                names = [*names[:NAMED], self.words.plural("and {n} more", "and {n} more", more)]
-            if names:
-                yield LOOKS[code_word], self.say(message, names=self.words.listing(names))
-
-    def _named(self, line: sentences.Service, code_word: str) -> str:
-        """A service with its roles in that state; empty when it has none."""
-        if code_word == "ok":
-            return line.name if line.state == "ok" and _used(line) else ""
-        mine = [verdict for verdict in line.verdicts if verdict.state == code_word]
-        roles = dict.fromkeys(filter(None, (sentences.role(v.role, self.words) for v in mine)))
-        if not mine or not roles or len(mine) == len(line.verdicts):
-            return line.name if mine else ""
-        return self.say("{service} ({part})", service=line.name, part=self.words.listing(roles))
-
-    @cached_property
-    def services(self) -> list[sentences.Service]:
-        return sentences.services(self.result, self.everything, code)
-
-    @property
-    def answers(self) -> Iterator[Line]:
-        """Services worst first; those of which all works share the last line."""
-        for line in self.services:
-            if line.state == "ok":
-                continue
-            said = [
-                (self.summary(verdict), self.anchors.get(verdict.target, ""))
-                for verdict in line.verdicts
-                if verdict.state != "ok"
-            ]
-            more = len(said) - SENTENCES
-            said = said[:SENTENCES]
-            if more > 0:
-                said.append((self.words.plural("and {n} more", "and {n} more", more), ""))
-            fine = [verdict for verdict in line.verdicts if verdict.state == "ok"]
-            if parts := list(dict.fromkeys(filter(None, (sentences.role(v.role, self.words) for v in fine)))):
-                said.append((self.say(GROUPS["ok"], names=self.words.listing(parts)), ""))
-            yield Line(state(line.state, self.words, line.in_part), line.name, tuple(said))
-        if names := [self._with_roles(line) for line in self.services if line.state == "ok"]:
-            yield Line(state("ok", self.words), "", ((self.words.listing(names), ""),))
-
-    def _with_roles(self, line: sentences.Service) -> str:
-        roles = dict.fromkeys(filter(None, (sentences.role(v.role, self.words) for v in line.verdicts)))
-        if not roles or not _used(line):
-            return line.name
-        return self.say("{service} ({part})", service=line.name, part=self.words.listing(roles))
-
     def summary(self, verdict: Verdict) -> str:
-        return sentences.summary(verdict, self.words, self.service_name(verdict), code)
+        return self.answer.summary(verdict)
 
     def service_name(self, verdict: Verdict) -> str | None:
         return sentences.service_name(verdict, self.result.service_names)
@@ -181,22 +111,6 @@ class Page:
     @property
     def banner(self) -> str:
         return self.say(COMPLETE if self.full else SAFE)
-
-    @property
-    def worked(self) -> str:
-        """What worked, with how many attempts: half of the argument."""
-        fine = [line for line in self.services if line.state == "ok"]
-        names = [
-            self.words.plural(
-                "{name} ({fine} of {n} attempt)",
-                "{name} ({fine} of {n} attempts)",
-                sum(v.attempts for v in line.verdicts),
-                name=line.name,
-                fine=self.words.number(sum(v.attempts - v.failed for v in line.verdicts)),
-            )
-            for line in fine
-        ]
-        return self.words.listing(names[: 2 * NAMED])
 
     @property
     def where(self) -> str:
@@ -245,14 +159,16 @@ class Page:
     @cached_property
     def roles(self) -> list[str]:
         """Roles in use, as columns: those of our list first, in its order."""
-        used = {verdict.role for line in self.services if _used(line) for verdict in line.verdicts if verdict.role}
-        return [role for role in ROLES if role in used] + sorted(used - ROLES.keys())
+        used = {
+            verdict.role for line in self.answer.services if used(line) for verdict in line.verdicts if verdict.role
+        }
+        return [role for role in ROLES if role in in_use] + sorted(in_use - ROLES.keys())
 
     @property
     def matrix(self) -> Iterator[tuple[str, list[tuple[str, tuple[State, str, str] | None]]]]:
         """A row per known service: its name, and per role the state, how attempts fared and the anchor of its proof."""
-        for line in self.services:
-            if not _used(line):
+        for line in self.answer.services:
+            if not used(line):
                 continue
             cells = [self._cell([v for v in line.verdicts if v.role == role]) for role in self.roles]
             yield line.name, list(zip(map(self.role, self.roles), cells, strict=True))
@@ -337,8 +253,3 @@ class Page:
         if self.full:
             rows += [(words.say(N_("Comment in the file")), code(comment)) for comment in result.capture.comments]
         return rows
-
-
-def _used(line: sentences.Service) -> bool:
-    """A known service that somebody uses for its own sake, not a connectivity check or a lookup."""
-    return line.verdicts[0].service is not None and any(verdict.role not in AUXILIARY for verdict in line.verdicts)
