@@ -159,7 +159,7 @@ class Page:
     @cached_property
     def roles(self) -> list[str]:
         """Roles in use, as columns: those of our list first, in its order."""
-        used = {
+        in_use = {
             verdict.role for line in self.answer.services if used(line) for verdict in line.verdicts if verdict.role
         }
         return [role for role in ROLES if role in in_use] + sorted(in_use - ROLES.keys())
