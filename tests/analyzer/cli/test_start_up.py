@@ -12,7 +12,7 @@ import pytest
 from tests.analyzer.cli.command import DEMO, PROGRAM, ROOT
 
 AT_MOST = 4  # times as long as `tshark -V`
-ROUNDS = 5  # the least of them counts: other work on the machine only ever adds
+ROUNDS = 9  # the least of them counts: other work on the machine only ever adds
 HEAVY = {"dask", "jinja2", "matplotlib", "numba", "pandas", "pyarrow", "pyshark", "rich", "scapy", "scipy"}
 
 
