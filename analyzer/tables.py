@@ -192,9 +192,10 @@ FLOWS = (
     Column("last_new_down", "i8", "time", "time of the last new payload of the server", -1),
     Column("alone_up", "i8", "", "packets of the client since the server's last"),
     Column("alone_down", "i8", "", "packets of the server since the client's last"),
-    Column(
-        "unfinished_down", "?", "", "the server's last new payload lacked PSH: its stack held more (RFC 9293 §3.9.1.2)"
-    ),
+    Column("unfinished_up", "?", "", "the client's last new payload lacked PSH: more was to come (RFC 9293 §3.9.1.2)"),
+    Column("unfinished_down", "?", "", "the server's last new payload lacked PSH: more was to come"),
+    Column("left_up", "i8", "bytes", "what the client's last TLS record still lacks; 0: none was open", -1),
+    Column("left_down", "i8", "bytes", "what the server's last TLS record, or its HTTP answer, still lacks", -1),
     Column("syn_rtt", "i8", "ns", "SYN to SYN/ACK, when the SYN was sent once", -1),
     Column("ack_gap", "i8", "ns", "SYN/ACK to the client's ACK", -1),
     Column("data_rtt", "i8", "ns", "least time from a client segment sent once to the ACK of its last byte", -1),
@@ -243,7 +244,7 @@ ATTEMPTS = (
             "packets_up", "packets_down", "resent_up", "resent_down", "lost_up", "lost_down", "unacked_up",
             "unacked_down", "syns", "synacks", "rsts_up", "rsts_down",
             "fin_up", "fin_down", "rst_at", "rst_bare", "first_up_data", "first_down_data", "last_up", "last_down",
-            "last_new_up", "last_new_down", "alone_up", "alone_down", "unfinished_down", "zero_windows",
+            "last_new_up", "last_new_down", "alone_up", "alone_down", "unfinished_up", "unfinished_down", "left_up", "left_down", "zero_windows",
             "syn_rtt", "data_rtt", "vantage", "cut", "final", "quic",
         }
     ),

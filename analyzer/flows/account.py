@@ -7,12 +7,14 @@ from analyzer.flows.arenas import (
     ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, SYN_SEQ, SYNS, TUNNELLED, WIDTH,
 )  # fmt: skip
 from analyzer.flows.keep import keep_entry, keep_head, keep_row
+from analyzer.flows.records import follow_records
 from analyzer.flows.sequence import copy_of, segment
 from analyzer.flows.table import find, open_flow, unlink
 from analyzer.kernels import kernel
 from analyzer.limits import CLOCK_STEP_FRAMES, CLOCK_STEP_NS, FIRST_ROWS
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_NEW = 1  # tables.Kind
 _FRAGMENT = 8  # tables.Bad
 _TROUBLE = 1 | 4 | 16 | 32  # and its bits that are damage: another protocol, or a fragment, is none
 # Ports below 1024 belong to services; of two equals, the first to speak is the client.
@@ -150,6 +152,9 @@ def account(arenas, packets, frames, first, start, count):
                 if not control:
                     c[DOUBLED_ORDINARY] += 1
             kind, notable = segment(s, base, direction, packets, i, ts)
+            if kind == _NEW:
+                seq, length = packets.seq[i], packets.payload[i]
+                follow_records(s, side, seq, length, packets.captured[i], frames.data, packets.at[i])
         else:
             datagram(s, base, direction, packets, i, ts)
         if s[base + PACKETS] > FIRST_ROWS:

@@ -35,7 +35,8 @@ SEG_FIRST, SEG_LAST, HEAD_BYTES, UNSEEN, DATA_SEGMENTS = 24, 25, 26, 27, 28
 HOLES = 29  # start, end, time, three times each `MAX_HOLES`
 MAX_HOLES = 4
 ALONE, LAST_NEW, UNFINISHED = 41, 42, 43  # see alone_up, last_new_up, unfinished_down in tables
-SIDE_WIDTH = UNFINISHED + 1
+RECORDS, RECORD_AT = 44, 45  # see `records`
+SIDE_WIDTH = RECORD_AT + 1
 WIDTH = SIDE + 2 * SIDE_WIDTH
 
 # -- words of a row ------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from analyzer.wire.tls import CLIENT_HELLO, SERVER_HELLO, behind_preamble, looks
 
 _DNS_PORTS = (53,)
 _LONG_HEADER = 0xC0  # form and fixed bits (RFC 9000 §17.2)
+_BODILESS = (204, 304)  # answers without a body, whatever length they give (RFC 9110 §8.6)
 _EARLY = 4  # datagrams: 0-RTT packets may overtake the Initial
 _TEXT = (
     "target",
@@ -54,6 +55,7 @@ class Words(NamedTuple):
     answer: str | None = None
     issuer: str | None = None
     redirect: str | None = None
+    expects: int = -1  # bytes of the whole HTTP answer
     quic: int = -1
 
 
@@ -92,6 +94,8 @@ class Identifier:
             for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer", "issuer", "redirect"):
                 columns[column][i] = getattr(words, column)
             versions[i] = words.quic
+            if words.expects >= 0:
+                flows.left_down[i] = max(words.expects - int(flows.new_down[i]), 0)
             columns["dns_name"][i] = dns_name
             if label is not None:
                 columns["service"][i], columns["role"][i], columns["identified_by"][i] = (
@@ -142,7 +146,10 @@ def read_tcp(up: bytes, down: bytes) -> Words:
             return words if words.answer or not down else words._replace(answer="data")
     request = http.parse_request(up) if up else NEVER
     if request is not NEVER:
-        return _http_answer(down)._replace(host=_without_port(request.host) if request else None)
+        answered = _http_answer(down)
+        if request and request.method == "HEAD":
+            answered = answered._replace(expects=-1)
+        return answered._replace(host=_without_port(request.host) if request else None)
     message = dns.split_tcp(up)
     if message:
         question = dns.parse_message(message[0])
@@ -191,7 +198,9 @@ def _http_answer(down: bytes) -> Words:
     if not response:
         return Words("http", answer="data" if down else None)
     redirect = _without_port(http.host_of(response.location or "")) if 300 <= response.status < 400 else None
-    return Words("http", answer=f"http {response.status}", redirect=redirect)
+    length = response.content_length
+    expects = -1 if length is None or response.status in _BODILESS else response.body_at + length
+    return Words("http", answer=f"http {response.status}", redirect=redirect, expects=expects)
 
 
 def _dns_answer(messages: list[bytes]) -> str | None:

@@ -218,7 +218,7 @@ def _merge_parts(attempts: Table) -> Table:
     )
     for name in (*sums, "syns", "synacks", "rsts_up", "rsts_down", "zero_windows"):
         columns[name] = np.bincount(group, attempts.columns[name]).astype(columns[name].dtype)
-    alone = ("alone_up", "alone_down", "unfinished_down")
+    alone = ("alone_up", "alone_down", "unfinished_up", "unfinished_down", "left_up", "left_down")
     for name in ("end", "last_frame", "ended_by", "unacked_up", "unacked_down", "final", *alone):
         columns[name] = attempts.columns[name][last]
     for name in ("last_up", "last_down", "last_new_up", "last_new_down", "stage", "cut"):

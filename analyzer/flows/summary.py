@@ -89,7 +89,10 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
         "last_new_down": down[:, a.LAST_NEW],
         "alone_up": up[:, a.ALONE],
         "alone_down": down[:, a.ALONE],
+        "unfinished_up": tcp & (up[:, a.UNFINISHED] > 0),
         "unfinished_down": tcp & (down[:, a.UNFINISHED] > 0),
+        "left_up": _left(up),
+        "left_down": _left(down),
         "syn_rtt": state[:, a.SYN_RTT],
         "ack_gap": state[:, a.ACK_GAP],
         "data_rtt": up[:, a.RTT],
@@ -142,6 +145,12 @@ def _unacked(sender: np.ndarray, receiver: np.ndarray) -> np.ndarray:
     behind = behind - (sender[:, a.FIN_TS] >= 0)
     whole = np.where(receiver[:, a.ACKED] < 0, sender[:, a.NEW_BYTES], np.minimum(behind, sender[:, a.NEW_BYTES]))
     return np.where(sender[:, a.KNOWN] == 1, np.maximum(whole, 0), 0)
+
+
+def _left(side: np.ndarray) -> np.ndarray:
+    """Bytes that the TLS record begun last still lacks; -1 where records could not be followed."""
+    behind = ((side[:, a.RECORD_AT] - side[:, a.NEXT] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return np.where(side[:, a.RECORDS] == 1, np.maximum(behind, 0), -1)
 
 
 class _Facts:
