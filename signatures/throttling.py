@@ -92,10 +92,8 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
         for up in (False, True):
             if (flow.new_up if up else flow.new_down) < BULK:
                 continue
-            one = leg(series, up)
+            one = leg(series, up, ":" in flow.server)
             rows = done.rows(i)
-            if not one.offered.at_sender:
-                one = one._replace(waits=delay.stamped(rows, up))
             subject, flows = f"flow {flow.flow}", (flow.flow,)
             seed = crc32(f"{flow.client} {flow.client_port} {flow.server} {flow.server_port} {up}".encode())
             findings += _mechanisms(one, up, subject, flows, seed, _resends(rows, up))
@@ -122,13 +120,13 @@ def _mechanisms(one: Leg, up: bool, subject: str, flows: tuple[int, ...], seed: 
             }
             findings.append(_finding(SEGMENT_TEST, subject, flows, one, measured, witnesses))
     rate = mechanism.plateau(one.out_t, one.out)
-    if rate is not None and delay.queued(one.waits, one.base, rate):
+    if rate is not None and delay.queued(one.waits, one.rtt, rate):
         wait = float(np.quantile(one.waits, 0.25))
         measured = {
             "rate_kbps": round(rate * 8 / 1e3, 1),
             "queue_ms": round(1e3 * wait, 1),
             "queue_bytes": round(rate * wait),
-            "rtt_ms": round(1e3 * one.base, 1),
+            "rtt_ms": round(1e3 * one.rtt, 1),
             "direction": direction,
         }
         findings.append(_finding(SHAPER_QUEUE, subject, flows, one, measured, ()))

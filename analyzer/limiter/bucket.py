@@ -1,29 +1,25 @@
 """Fit a token bucket (rate r, depth B) to what got through and what did not.
 
-At every drop a policer's bucket is empty, so between any two drops the bytes that passed are r times the time: the
-slopes between loss epochs agree to a few per cent, whatever the sender did. Random loss has no such memory. The fit
-needs no model of TCP. Flach et al., SIGCOMM 2016 (doi 10.1145/2934872.2934873) use one slope, from first to last loss;
-the median of many also says how far they disagree.
+The slopes between loss epochs agree to a few per cent behind a policer, whatever the sender did; random loss has no such
+memory. The fit needs no model of TCP. Flach et al., SIGCOMM 2016 (doi 10.1145/2934872.2934873) use one slope, from first
+to last loss; the median of many also says how far they disagree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.limiter.epochs import PACKET, burst_rate, epochs, slopes
 from analyzer.limiter.loss import Offered
 
-EPOCH_ROUND_TRIPS = 2.0  # losses closer than this are one event to a congestion control (RFC 5681 §4.3)
-EPOCH_SECONDS = 0.05  # and at least this, where the round trip is short or unknown
-NEXT_EPOCHS = 5  # slopes from each epoch to this many later ones: near enough that the limit stayed the same
-SLOPE_SECONDS = 0.1  # shortest span of a slope, so that one packet is no longer a large error
-IDLE_SECONDS = 0.4  # a pause in which the bucket may have filled to the brim: no slope is taken across it
-IDLE_ROUND_TRIPS = 3.0
-PACKET = 1500  # bytes
 EMPTY_PACKETS = 2  # a policer drops below one packet; the other is for the time a lost packet has not
-RESAMPLES = 200  # of the bootstrap over epochs; the interval's ends move by under 1 % with more
 SHIFTS = 99  # circular shifts of the loss labels: p = 0.01 is reached when no shift fits as well
+HIGHER = 1.02, 1.04, 1.06, 1.08, 1.11, 1.14, 1.17, 1.20  # times the median slope: tried too, for the bucket may have
+# been full between epochs; not further up, where false fits begin [lab]
+STEADY = 0.01  # wander up to which the median slope is the rate
 
 
 class Bucket(NamedTuple):
@@ -37,11 +33,21 @@ class Bucket(NamedTuple):
     auc: float  # probability that the bucket was fuller where a packet passed than where one was lost
     p: float  # of that AUC under circular shifts of the losses
     empty: float  # share of loss epochs at which the bucket stood within two packets of its usual level at a loss
-    head_start: float  # bytes that passed before the first loss beyond what the rate explains
+    wander: float  # mean square of those levels' distance from it / variance of what as much random loss lets pass
     losses: int
     epochs: int
     loss_share: float
     seconds: float  # from first to last loss
+
+
+class _Level(NamedTuple):
+    """A virtual bucket that started full: what was in it."""
+
+    rate: float
+    depth: float
+    compared: np.ndarray  # levels to be compared, from the first loss on
+    lost: np.ndarray  # which of them belong to losses
+    auc: float
 
 
 def fit(offered: Offered, rtt: float, seed: int) -> Bucket | None:
@@ -49,43 +55,53 @@ def fit(offered: Offered, rtt: float, seed: int) -> Bucket | None:
     at_loss = np.flatnonzero(offered.lost)
     if len(at_loss) < 2:
         return None
-    t, size = offered.t, np.where(offered.lost, 0, offered.size)
-    passed = np.cumsum(size)
-    anchors = at_loss[_epochs(t[at_loss], max(EPOCH_ROUND_TRIPS * rtt, EPOCH_SECONDS))]
-    slope, weight, origin = _slopes(offered, passed, anchors, rtt)
-    if not len(slope):
+    anchors = epochs(offered, rtt)
+    between = slopes(offered, anchors, rtt)
+    if not len(between.rate) or between.quantile(0.5) <= 0:
         return None
-    rate, low, high = (_weighted(slope, weight, q) for q in (0.5, 0.25, 0.75))
-    if rate <= 0:
-        return None
-    rate_low, rate_high = _interval(slope, weight, origin, seed)
-    deficit = _deficit(t, size, rate)
-    depth = float(deficit.max())
-    level, lost = _levels(offered, depth - deficit, rate, depth)
-    at_epoch = _just_before(offered, depth - deficit)[anchors]
-    empty = np.abs(at_epoch - np.median(at_epoch)) <= EMPTY_PACKETS * PACKET
-    auc, p = _separation(level, lost)
-    first = at_loss[0]
+    median = between.quantile(0.5)
+    variance = _variance(offered)
+    level, strayed = _level(offered, median, anchors)
+    if (strayed**2).mean() > STEADY * variance:
+        tried = [(level, strayed), *(_level(offered, median * more, anchors) for more in HIGHER)]
+        least = level.auc
+        level, strayed = min((one for one in tried if one[0].auc >= least), key=lambda one: (one[1] ** 2).mean())
+    low, high = between.interval(seed)
     return Bucket(
-        rate, rate_low, rate_high, depth, (high - low) / rate, auc, p, float(empty.mean()),
-        float(passed[first] - rate * (t[first] - t[0])), len(at_loss), len(anchors), len(at_loss) / len(offered),
-        float(t[at_loss[-1]] - t[first]),
+        level.rate, low * level.rate / median, high * level.rate / median, level.depth,
+        (between.quantile(0.75) - between.quantile(0.25)) / median, level.auc, _chance(level),
+        float((strayed <= EMPTY_PACKETS * PACKET).mean()), float((strayed**2).mean() / variance),
+        len(at_loss), len(anchors), len(at_loss) / len(offered), float(offered.t[at_loss[-1]] - offered.t[at_loss[0]]),
     )  # fmt: skip
 
 
-def _levels(offered: Offered, after: np.ndarray, rate: float, depth: float) -> tuple[np.ndarray, np.ndarray]:
-    """Levels of the bucket to be compared, and which of them belong to losses, from the first loss on.
+def _level(offered: Offered, rate: float, anchors: np.ndarray) -> tuple[_Level, np.ndarray]:
+    """A bucket of this rate, and how far from their median its levels at the epochs were.
 
-    At the sender every packet has its own time. At the receiver a lost one has none: what is compared there is the
-    level after each arrival, by whether a loss came next, so that the missing time favours neither.
+    At the sender every packet has its own time, and the level before it is compared. At the receiver a lost one has
+    none: there it is the level after each arrival, by whether a loss came next, so that the missing time favours neither.
     """
+    deficit = _deficit(offered.t, np.where(offered.lost, 0, offered.size), rate)
+    depth = float(deficit.max())
+    after = depth - deficit
     first = int(np.flatnonzero(offered.lost)[0])
     if offered.at_sender:
-        before = np.minimum(np.concatenate(([depth], after[:-1])) + rate * np.diff(offered.t, prepend=offered.t[0]), depth)
-        return before[first:], offered.lost[first:]
-    arrivals = np.flatnonzero(~offered.lost)
-    arrivals = arrivals[(arrivals >= first - 1) & (arrivals < len(offered) - 1)]
-    return after[arrivals], offered.lost[arrivals + 1]
+        gained = rate * np.diff(offered.t, prepend=offered.t[0])
+        compared = np.minimum(np.concatenate(([depth], after[:-1])) + gained, depth)[first:]
+        lost = offered.lost[first:]
+    else:
+        arrivals = np.flatnonzero(~offered.lost)
+        arrivals = arrivals[(arrivals >= first - 1) & (arrivals < len(offered) - 1)]
+        compared, lost = after[arrivals], offered.lost[arrivals + 1]
+    at_epoch = _just_before(offered, after)[anchors]
+    strayed = np.abs(at_epoch - np.median(at_epoch))
+    return _Level(rate, depth, compared, lost, float(_auc(compared, lost, [lost])[0])), strayed
+
+
+def _deficit(t: np.ndarray, size: np.ndarray, rate: float) -> np.ndarray:
+    """Bytes missing to a full bucket after each packet: a reflected walk, max over s of passed(s, t) - r (t - s)."""
+    walk = np.cumsum(size) - rate * t
+    return walk - np.minimum.accumulate(walk - size)
 
 
 def _just_before(offered: Offered, after: np.ndarray) -> np.ndarray:
@@ -94,70 +110,28 @@ def _just_before(offered: Offered, after: np.ndarray) -> np.ndarray:
     return after[np.maximum(np.concatenate(([0], last[:-1])), 0)]
 
 
-def _epochs(t: np.ndarray, gap: float) -> np.ndarray:
-    """Index of the first loss of each epoch."""
-    first, at = [], 0
-    while at < len(t):
-        first.append(at)
-        at = int(np.searchsorted(t, t[at] + gap, "right"))
-    return np.array(first)
+def _variance(offered: Offered) -> float:
+    """Of the bytes that pass between first and last loss if each packet is lost by the same chance."""
+    at_loss = np.flatnonzero(offered.lost)
+    inside = slice(at_loss[0], at_loss[-1] + 1)
+    passes = offered.size[inside][~offered.lost[inside]]
+    share = len(at_loss) / (len(passes) + len(at_loss))
+    return max(len(passes) * share * float(passes.mean() if len(passes) else 0.0) ** 2, 1.0)
 
 
-def _slopes(offered: Offered, passed: np.ndarray, anchors: np.ndarray, rtt: float) -> tuple[np.ndarray, ...]:
-    """Rates between loss epochs, their spans, and the epoch each starts from."""
-    idle = np.diff(offered.t, prepend=offered.t[0]) > max(IDLE_ROUND_TRIPS * rtt, IDLE_SECONDS)
-    pauses = np.cumsum(idle)
-    some, spans, origins = [], [], []
-    for step in range(1, NEXT_EPOCHS + 1):
-        a, b = anchors[:-step], anchors[step:]
-        span = offered.t[b] - offered.t[a]
-        good = (span >= max(EPOCH_ROUND_TRIPS * rtt, SLOPE_SECONDS)) & (pauses[a] == pauses[b])
-        some.append((passed[b] - passed[a])[good] / span[good])
-        spans.append(span[good])
-        origins.append(np.flatnonzero(good))
-    return np.concatenate(some), np.concatenate(spans), np.concatenate(origins)
-
-
-def _weighted(values: np.ndarray, weights: np.ndarray, q: float) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][min(np.searchsorted(total, q * total[-1]), len(order) - 1)])
-
-
-def _interval(slope: np.ndarray, weight: np.ndarray, origin: np.ndarray, seed: int) -> tuple[float, float]:
-    """95 % interval of the weighted median, resampling the epochs that slopes start from."""
-    random = np.random.default_rng(seed)
-    order = np.argsort(slope)
-    slope, weight, origin = slope[order], weight[order], origin[order]
-    epochs = int(origin.max()) + 1
-    medians = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        times = np.bincount(random.integers(0, epochs, epochs), minlength=epochs)
-        total = np.cumsum(weight * times[origin])
-        medians[i] = slope[min(np.searchsorted(total, total[-1] / 2), len(slope) - 1)]
-    return float(np.quantile(medians, 0.025)), float(np.quantile(medians, 0.975))
-
-
-def _deficit(t: np.ndarray, size: np.ndarray, rate: float) -> np.ndarray:
-    """Bytes missing to a full bucket after each packet: a reflected walk, max over s of passed(s, t) - r (t - s)."""
-    walk = np.cumsum(size) - rate * t
-    floor = np.minimum.accumulate(walk - size)
-    return walk - floor
-
-
-def _separation(level: np.ndarray, lost: np.ndarray) -> tuple[float, float]:
-    """(AUC of the level for pass against loss, share of circular shifts of the labels that do as well)."""
+def _auc(level: np.ndarray, lost: np.ndarray, labels: Sequence[np.ndarray]) -> np.ndarray:
+    """Area under the curve of the level for pass against loss, for each row of labels with as many losses as `lost`."""
     passes, losses = int((~lost).sum()), int(lost.sum())
     if not passes or not losses:
-        return 0.5, 1.0
+        return np.full(len(labels), 0.5)
     _, group, count = np.unique(level, return_inverse=True, return_counts=True)
     rank = (np.cumsum(count) - (count - 1) / 2)[group]
-    most = passes * losses
+    return np.array([1.0 - (rank[row].sum() - losses * (losses + 1) / 2) / (passes * losses) for row in labels])
 
-    def auc(labels: np.ndarray) -> float:
-        return 1.0 - (rank[labels].sum() - losses * (losses + 1) / 2) / most
 
-    seen = auc(lost)
-    shifts = np.unique(np.linspace(0, len(lost), SHIFTS + 2)[1:-1].astype(int))
-    as_good = sum(auc(np.roll(lost, shift)) >= seen for shift in shifts.tolist())
-    return float(seen), (1 + as_good) / (1 + len(shifts))
+def _chance(level: _Level) -> float:
+    """Share of circular shifts of the losses that fit as well, itself included."""
+    shifts = np.unique(np.linspace(0, len(level.lost), SHIFTS + 2)[1:-1].astype(int))
+    shifted = (np.roll(level.lost, shift) for shift in shifts.tolist())
+    areas = _auc(level.compared, level.lost, list(shifted))
+    return float((1 + (areas >= level.auc).sum()) / (1 + len(shifts)))

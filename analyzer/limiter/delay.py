@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.limiter.loss import SOONER_THAN_RESEND
 from analyzer.limiter.stream import Stream, first_ack
 from analyzer.tables import Table
 
@@ -20,8 +21,10 @@ SAMPLES = 8
 RUN_BYTES = 2 * 1448  # output is judged over runs of two packets: the shortest burst that has a rate
 FASTER = 2.0  # times the limit's rate: a line that is the limit cannot send two packets closer than this
 CLOCKS = 100, 250, 1000  # ticks per second of the timestamp clocks in use; slower ones are too coarse for a queue
-CLOCK_ERROR = 0.05  # of a tick rate, over
-CLOCK_SECONDS = 2.0  # a span in which a queue's own delay does not yet look like another clock
+CLOCK_ERROR = 0.05  # of a tick rate by which a clock may seem too fast
+SLOWEST = 0.6  # of a tick rate: a queue that grows all the time makes the sender's clock seem slow
+CLOCK_SECONDS = 2.0  # a span that is long beside one tick and one queue
+DRIFT = 1e-4  # seconds per second that two clocks may diverge (crystals: 50 ppm each)
 
 
 def samples(stream: Stream) -> tuple[np.ndarray, np.ndarray]:
@@ -36,32 +39,59 @@ def samples(stream: Stream) -> tuple[np.ndarray, np.ndarray]:
     return t[clean], (back - t)[clean]
 
 
-def stamped(rows: Table, up: bool) -> np.ndarray:
-    """Seconds that data packets with TCP timestamps (RFC 7323) came later than the least delayed of them.
+def repairs(stream: Stream) -> tuple[np.ndarray, np.ndarray]:
+    """(when sent, least round trip) of packets sent again whose ACK moved the receiver on.
 
-    Near the receiver this is the only sight of a queue: arrival minus the sender's own clock, whose tick is fitted.
+    Where loss never ends nothing else is timed. The last copy before the ACK is taken, so that no wait is overstated.
     """
-    some = rows[(rows.up == up) & (rows.tsval >= 0) & (rows.payload_len > 0) & (rows.icmp < 0)]
+    if not len(stream.t):
+        return stream.t, stream.t
+    high = np.concatenate(([-(1 << 62)], np.maximum.accumulate(stream.end)[:-1]))
+    again = np.flatnonzero(stream.start < high)
+    t, start = stream.t[again], stream.start[again]
+    at = np.searchsorted(stream.acked, start, "right")
+    back = np.concatenate((stream.ack_t, [np.inf]))[at]
+    first_missing = np.concatenate(([-(1 << 62)], stream.acked))[at] == start
+    order = np.lexsort((t, start))
+    last = np.ones(len(order), bool)
+    last[order[:-1]] = (start[order[1:]] != start[order[:-1]]) | (t[order[1:]] > back[order[:-1]])
+    good = first_missing & last & np.isfinite(back) & (back - t >= SOONER_THAN_RESEND * np.nan_to_num(stream.behind))
+    return t[good], (back - t)[good]
+
+
+def stamped(series: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(when they came, seconds later than the least delayed of them) of data packets with TCP timestamps (RFC 7323).
+
+    Near the receiver this is the only sight of a queue: arrival minus the sender's own clock, whose tick is one of a few.
+    """
+    nothing = np.empty(0), np.empty(0)
+    some = series[(series.up == up) & (series.tsval >= 0) & (series.payload_len > 0)]
     if len(some) < SAMPLES:
-        return np.empty(0)
+        return nothing
     t = (some.ts - some.ts[0]) / 1e9
     value = ((some.tsval - some.tsval[0] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    if t[-1] < CLOCK_SECONDS:
-        return np.empty(0)
-    ticks = float(value[-1] / t[-1])
-    tick = min(CLOCKS, key=lambda hertz: abs(hertz - ticks))
-    if abs(tick - ticks) > CLOCK_ERROR * tick:
-        return np.empty(0)
+    span = float(t.max())
+    if span < CLOCK_SECONDS:
+        return nothing
+    ticks = float(value[-1]) / span
+    tick = next((hertz for hertz in CLOCKS if SLOWEST * hertz <= ticks <= (1 + CLOCK_ERROR) * hertz), None)
+    if tick is None:
+        return nothing
     late = t - value / tick
-    return late - late.min()
+    waits = np.maximum(late - late.min() - DRIFT * span, 0.0)
+    return t + float(some.ts[0] - series.ts.min()) / 1e9, waits
+
+
+def floor(base: float, rate: float) -> float:
+    """Seconds beyond the base round trip above which a wait is a queue's."""
+    return max(QUEUE_SECONDS, QUEUE_PACKETS * FULL_PACKET / rate, QUEUE_SHARE * base)
 
 
 def queued(waits: np.ndarray, base: float, rate: float) -> bool | None:
     """Whether packets stood in a queue, from what they waited beyond `base`; None where too few were timed."""
     if len(waits) < SAMPLES:
         return None
-    floor = max(QUEUE_SECONDS, QUEUE_PACKETS * FULL_PACKET / rate, QUEUE_SHARE * base)
-    return bool(np.quantile(waits, 0.25) > floor)
+    return bool(np.quantile(waits, 0.25) > floor(base, rate))
 
 
 def burstiness(t: np.ndarray, size: np.ndarray, rate: float) -> float:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.limiter.delay import samples
+from analyzer.limiter.delay import repairs, samples, stamped
 from analyzer.limiter.loss import Offered, offered
-from analyzer.limiter.stream import IP_AND_TCP, Stream, stream
+from analyzer.limiter.stream import MSS, Stream, stream
 from analyzer.tables import Table
 
 
@@ -24,44 +24,41 @@ class Leg(NamedTuple):
     offered: Offered
     out_t: np.ndarray  # when bytes came out, as far as it is seen here: data near the receiver, ACKs near the sender
     out: np.ndarray  # bytes at the IP level
-    waits: np.ndarray  # seconds that packets waited beyond the base round trip
-    base: float  # seconds
+    wait_t: np.ndarray  # when packets were sent (near the sender) or came (near the receiver)
+    waits: np.ndarray  # seconds that they waited beyond the base round trip
+    rtt: float  # base round trip, seconds; 0 when not seen
     stream: Stream | None  # of a single flow
 
-    @property
-    def rtt(self) -> float:
-        return self.base
 
-
-def leg(series: Table, up: bool) -> Leg:
+def leg(series: Table, up: bool, ipv6: bool = False) -> Leg:
     """The `up` (or down) direction of one TCP flow."""
-    seen = stream(series, up)
+    seen = stream(series, up, ipv6)
     gone = offered(seen)
-    _, waited = samples(seen)
-    base = float(np.nanmin((waited.min(initial=np.inf), seen.behind)))
-    if gone.at_sender:
-        size = np.diff(seen.acked, prepend=seen.acked[:1])
-        out_t, out = seen.ack_t, size + IP_AND_TCP * np.ceil(size / 1448)
-    else:
-        out_t, out = gone.t[~gone.lost], gone.size[~gone.lost]
-    waits = waited - base if gone.at_sender else waited[:0]  # behind a receiver's capture nothing waits
     origin = float(series.ts.min()) / 1e9 if len(series) else 0.0
-    return Leg(origin, gone, out_t, out, waits, seen.rtt, seen)
+    if not gone.at_sender:
+        wait_t, waits = stamped(series, up)
+        return Leg(origin, gone, gone.t[~gone.lost], gone.size[~gone.lost], wait_t, waits, seen.rtt, seen)
+    wait_t, waited = (np.concatenate(both) for both in zip(samples(seen), repairs(seen), strict=True))
+    order = np.argsort(wait_t, kind="stable")
+    wait_t, waited = wait_t[order], waited[order]
+    base = np.nanmin((waited.min(initial=np.inf), seen.behind))
+    size = np.diff(seen.acked, prepend=seen.acked[:1])
+    out = size + seen.headers * np.ceil(size / MSS)
+    return Leg(origin, gone, seen.ack_t, out, wait_t, waited - base, seen.rtt, seen)
 
 
 def pool(legs: Sequence[Leg]) -> Leg:
     """Several flows as one."""
     origin = min(one.origin for one in legs)
 
-    def merged(times: list[np.ndarray], values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        t = np.concatenate([part + one.origin - origin for one, part in zip(legs, times, strict=True)])
+    def merged(times: list[np.ndarray], *values: list[np.ndarray]) -> list[np.ndarray]:
+        t = np.concatenate([part + (one.origin - origin) for one, part in zip(legs, times, strict=True)])
         order = np.argsort(t, kind="stable")
-        return t[order], np.concatenate(values)[order]
+        return [t[order], *(np.concatenate(column)[order] for column in values)]
 
-    t, size = merged([one.offered.t for one in legs], [one.offered.size for one in legs])
-    _, lost = merged([one.offered.t for one in legs], [one.offered.lost for one in legs])
+    parts = [one.offered for one in legs]
+    t, size, lost = merged([p.t for p in parts], [p.size for p in parts], [p.lost for p in parts])
+    gone = Offered(t, size, lost, all(p.at_sender for p in parts), sum(p.resent for p in parts))
     out_t, out = merged([one.out_t for one in legs], [one.out for one in legs])
-    at_sender = all(one.offered.at_sender for one in legs)
-    gone = Offered(t, size, lost, at_sender, sum(one.offered.resent for one in legs))
-    waits = np.concatenate([one.waits for one in legs])
-    return Leg(origin, gone, out_t, out, waits, max(one.base for one in legs), None)
+    wait_t, waits = merged([one.wait_t for one in legs], [one.waits for one in legs])
+    return Leg(origin, gone, out_t, out, wait_t, waits, max(one.rtt for one in legs), None)

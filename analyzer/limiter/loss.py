@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.limiter.stream import IP_AND_TCP, MOST_PIECES, MSS, Stream, first_ack, split
+from analyzer.limiter.stream import MOST_PIECES, MSS, Stream, first_ack, split
 
 NEAR = 0.2  # share of the round trip below which the capture stands at that end; the rest is mid-path
 NEAR_SECONDS = 0.005  # the same where only one side's round trip is known: a LAN, or the host itself
@@ -69,7 +69,7 @@ def sent(stream: Stream) -> Offered:
     lost_again[resend[last[original] > resend]] = True
     everything = np.concatenate((t, again_t))
     order = np.argsort(everything, kind="stable")
-    size = np.concatenate((end - start, again_end - again_start)) + IP_AND_TCP
+    size = np.concatenate((end - start, again_end - again_start)) + stream.headers
     return Offered(everything[order], size[order], np.concatenate((lost, lost_again))[order], True, len(again_t))
 
 
@@ -116,7 +116,7 @@ def arrived(stream: Stream) -> Offered:
     late = np.isfinite(filled) & (filled - hole_t >= patience)
     everything = np.concatenate((hole_t[late], stream.t))  # a packet is lost before the one that shows it
     order = np.argsort(everything, kind="stable")
-    size = np.concatenate(((end - start)[late], stream.end - stream.start)) + IP_AND_TCP
+    size = np.concatenate(((end - start)[late], stream.end - stream.start)) + stream.headers
     lost = np.concatenate((np.ones(int(late.sum()), bool), np.zeros(len(stream.t), bool)))
     return Offered(everything[order], size[order], lost[order], False, int(fill.sum()))
 

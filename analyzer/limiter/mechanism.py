@@ -17,12 +17,17 @@ LOSSES, EPOCHS, SECONDS = 8, 4, 2.0  # evidence: precision falls below 0.97 with
 # (spread of the slopes at most, AUC at least): random loss has an AUC of 0.53 to 0.77, a policer a spread under 5 %
 FITS = (0.10, 0.80), (0.15, 0.90)
 CHANCE = 0.05  # of as good a fit with the same losses elsewhere
-# Near the receiver, below some 200 kbit/s, each packet waits for its token and the level hardly varies: a lower AUC must
-# do, if no shift of the losses does as well, the bucket is empty at nearly every epoch, and so much is lost that an
-# application's own steady rate could not have been kept up (random loss of 10 % breaks it by timeouts).
-STARVED_AUC, STARVED_CHANCE, STARVED_EMPTY, STARVED_LOSS = 0.60, 0.01, 0.90, 0.10
-BURSTS = 0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
-UNHELD_PACKETS = 0.5  # median wait in packets at the rate: behind a queue that is the limit, one is always being sent
+# What passes by each loss strays from rate times time by a packet or so; under random loss it wanders like a Brownian
+# bridge, whose mean square is a sixth of the variance and under a hundredth of it once in 10,000 (Cramér and von Mises).
+WANDER = 0.10
+# Near the receiver a slow policer's packets each wait for their token, so the level hardly varies and the AUC is no
+# help. Then the count alone must do, if so much is lost that an application's own steady rate could not have been kept
+# up: random loss of 10 % breaks it by timeouts.
+STARVED_WANDER, STARVED_EMPTY, STARVED_LOSS, STARVED_SPREAD = 0.006, 0.95, 0.10, 0.15
+BURSTS = (
+    0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
+)
+UNHELD_PACKETS = 0.75  # median wait in packets at the rate: behind a queue that is the limit, one is always being sent
 PLATEAU, PLATEAU_SHARE = 0.10, 0.60  # of the output within this of its median rate: a line's clock, idle ends apart
 PLATEAU_RUN = 16 * 1448  # bytes of a run: single packets are too uneven to have a rate
 
@@ -43,17 +48,17 @@ def plateau(t: np.ndarray, size: np.ndarray) -> float | None:
 
 def fits(bucket: Bucket) -> bool:
     """Whether the losses are those of a token bucket (a policer's, or a drop-tail queue's)."""
-    if bucket.losses < LOSSES or bucket.epochs < EPOCHS or bucket.seconds < SECONDS or bucket.p > CHANCE:
+    if bucket.losses < LOSSES or bucket.epochs < EPOCHS or bucket.seconds < SECONDS or bucket.wander > WANDER:
         return False
-    if any(bucket.spread <= spread and bucket.auc >= auc for spread, auc in FITS):
+    if bucket.p <= CHANCE and any(bucket.spread <= spread and bucket.auc >= auc for spread, auc in FITS):
         return True
-    starved = bucket.loss_share >= STARVED_LOSS and bucket.empty >= STARVED_EMPTY and bucket.p <= STARVED_CHANCE
-    return starved and bucket.spread <= FITS[0][0] and bucket.auc >= STARVED_AUC
+    starved = bucket.loss_share >= STARVED_LOSS and bucket.empty >= STARVED_EMPTY
+    return starved and bucket.spread <= STARVED_SPREAD and bucket.wander <= STARVED_WANDER
 
 
 def held(leg: Leg, rate: float) -> bool | None:
     """Whether packets stood in a queue that drains at `rate`; None where delay and evenness do not tell."""
-    queue = queued(leg.waits, leg.base, rate)
+    queue = queued(leg.waits, leg.rtt, rate)
     if queue is not False:
         return queue
     if np.median(leg.waits) <= UNHELD_PACKETS * FULL_PACKET / rate:

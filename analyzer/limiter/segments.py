@@ -15,7 +15,7 @@ import numpy as np
 
 from analyzer.limiter.delay import samples
 from analyzer.limiter.loss import Offered
-from analyzer.limiter.stream import IP_AND_TCP, Stream
+from analyzer.limiter.stream import Stream
 
 # All constants are the paper's (their lab sweep); §3 and `policing_detector.py`.
 LATE_LOSS_BYTES = 2_000_000
@@ -48,7 +48,7 @@ def policed(stream: Stream, sent: Offered) -> tuple[list[Segment], int]:
             continue
         judged += 1
         part = slice(low, high)
-        t, size, lost = sent.t[part], sent.size[part] - IP_AND_TCP, sent.lost[part]
+        t, size, lost = sent.t[part], sent.size[part] - stream.headers, sent.lost[part]
         inside = (sample_t >= t[0]) & (sample_t <= t[-1])
         for cutoff in CUTOFFS:
             verdict = _judge(t, size, lost, sample_t[inside], sample[inside], cutoff)

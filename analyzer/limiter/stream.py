@@ -12,7 +12,7 @@ import numpy as np
 
 from analyzer.tables import Kind, Table
 
-IP_AND_TCP = 52  # bytes of headers on a data packet: IPv4 20, TCP 20, timestamps 12 (RFC 7323); 1 % of a full packet
+IPV4, IPV6, TCP, TIMESTAMPS = 20, 40, 20, 12  # bytes of headers on a data packet (RFC 791, 8200, 9293, 7323)
 MSS = (
     1448  # bytes; what a captured frame larger than any Ethernet packet (segmentation offload) is cut into on the wire
 )
@@ -31,6 +31,7 @@ class Stream(NamedTuple):
     asked_t: np.ndarray  # payload packets of the other direction
     before: float  # seconds of round trip between the capture and the sender; NaN when not seen
     behind: float  # and between the capture and the receiver
+    headers: int  # bytes of IP and TCP header on each data packet
 
     @property
     def rtt(self) -> float:
@@ -38,7 +39,7 @@ class Stream(NamedTuple):
         return float(np.nansum((self.before, self.behind)))
 
 
-def stream(series: Table, up: bool) -> Stream:
+def stream(series: Table, up: bool, ipv6: bool = False) -> Stream:
     """The `up` (or down) direction of one TCP flow."""
     series = series[np.argsort(series.ts, kind="stable")]
     t = (series.ts - series.ts[0]) / 1e9 if len(series) else np.empty(0)
@@ -52,7 +53,9 @@ def stream(series: Table, up: bool) -> Stream:
     before, behind = _round_trips(series, t, up)
     if np.isnan(behind):
         behind = _least_echo(t[data], end, ack_t, acked)
-    return Stream(t[data], start, end, ack_t, acked, t[back & (series.payload_len > 0)], before, behind)
+    headers = (IPV6 if ipv6 else IPV4) + TCP + TIMESTAMPS * bool((series.tsval >= 0).any())
+    asked = t[back & (series.payload_len > 0)]
+    return Stream(t[data], start, end, ack_t, acked, asked, before, behind, headers)
 
 
 def split(t: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
