@@ -93,6 +93,20 @@ class Bad(IntFlag):
     PROTOCOL = 64  # another protocol above IP
 
 
+class Tunnel(IntEnum):
+    """What a packet was read out of: the innermost tunnel around it."""
+
+    NONE = 0
+    IP_IN_IP = 1  # RFC 2003, RFC 2473
+    SIX_IN_FOUR = 2  # IPv6 in IPv4: configured tunnels, 6to4, ISATAP (RFC 4213)
+    GRE = 3  # RFC 2784, PPTP's variant and wireless controllers' included
+    ERSPAN = 4  # a mirror port's copy
+    VXLAN = 5  # RFC 7348
+    GENEVE = 6  # RFC 8926
+    GTP = 7  # between the parts of a mobile network (3GPP TS 29.281)
+    TEREDO = 8  # IPv6 in UDP, by hosts behind a NAT (RFC 4380)
+
+
 TCP_FIN, TCP_SYN, TCP_RST, TCP_PSH, TCP_ACK, TCP_URG, TCP_ECE, TCP_CWR = 1, 2, 4, 8, 16, 32, 64, 128
 
 PACKETS = (

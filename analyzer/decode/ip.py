@@ -10,7 +10,8 @@ from analyzer.decode.transport import quoted_ports, tcp, udp
 from analyzer.kernels import kernel
 
 _BAD_LINK, _NOT_IP, _BAD_IP, _FRAGMENT, _OTHER_PROTOCOL = 1, 2, 4, 8, 64  # tables.Bad
-_MAX_DEPTH = 4  # IP in IP in IP: deeper is no network
+_IP_IN_IP, _SIX_IN_FOUR = 1, 2  # tables.Tunnel
+_MAX_DEPTH = 6  # IP in IP in IP: deeper is no network
 _MAX_EXTENSIONS = 8  # RFC 8200 §4.1 lists fewer
 
 
@@ -180,6 +181,19 @@ def clear(out, i):
     out.encap[i] = 0
     out.icmp[i] = -1
     out.near[i] = 0
+    out.whole[i] = 0
+    out.tunnel[i] = 0
+
+
+@kernel
+def leave_outside(out, i):
+    """Entry `i` is a tunnel's: note which, and go on with what is inside it."""
+    if out.outer_sport[i] < 0:
+        out.outer_sport[i] = out.sport[i]
+        out.outer_dport[i] = out.dport[i]
+        for k in range(8):
+            out.outer[8 * i + k] = out.address[8 * i + k]
+    clear(out, i)
 
 
 @kernel
@@ -214,23 +228,26 @@ def packet(data, at, caplen, origlen, link, out, i):
             udp(data, at, end, stop - at, out, i)
             if out.sport[i] < 0:
                 return
-            version, inside = in_udp(data, out.at[i], end, out.dport[i])
+            version, inside, tunnel = in_udp(data, out.at[i], end, stop, out.sport[i], out.dport[i])
             if version <= 0:
                 return
             at = inside
-            clear(out, i)
+            leave_outside(out, i)
+            out.tunnel[i] = tunnel
             continue
         if proto == 1 or proto == 58:
             out.proto[i] = proto
             quote(data, at, end, proto == 58, out, i)
             return
         if proto == 4 or proto == 41:
+            out.tunnel[i] = _SIX_IN_FOUR if proto == 41 and version == 4 else _IP_IN_IP
             version = 4 if proto == 4 else 6
             if at >= end or data[at] >> 4 != version:
                 out.bad[i] |= _BAD_IP
                 return
         elif proto == 47 and at + 4 <= end:
-            version, at = in_gre(data, at, end)
+            version, at, tunnel = in_gre(data, at, end)
+            out.tunnel[i] = tunnel
         else:
             out.proto[i] = proto
             out.bad[i] |= _OTHER_PROTOCOL
@@ -242,6 +259,7 @@ def packet(data, at, caplen, origlen, link, out, i):
 def decode_one(frames, k, i, out):
     """Decode frame `k` of a block into entry `i`."""
     clear(out, i)
+    out.outer_sport[i] = -1
     packet(frames.data, frames.offset[k], frames.caplen[k], frames.origlen[k], frames.link[k], out, i)
 
 

@@ -38,6 +38,18 @@ def ip_at(data, at, end):
 
 
 @kernel
+def behind_labels(data, at, end):
+    """Offset behind an MPLS label stack (RFC 3032); -1 when it is cut, or deeper than any network's."""
+    for _ in range(_MAX_TAGS):
+        if at + 4 > end:
+            return -1
+        at += 4
+        if data[at - 2] & 1:
+            return at
+    return -1
+
+
+@kernel
 def ppp(data, at, end):
     """RFC 1661 and 1662: optional address and control bytes, then a protocol of one or two bytes."""
     if at + 4 > end:
@@ -50,6 +62,11 @@ def ppp(data, at, end):
     else:
         protocol = word(data, at)
         at += 2
+    if protocol == 0x281 or protocol == 0x283:  # MPLS in PPP
+        at = behind_labels(data, at, end)
+        if at < 0:
+            return NO_LINK, end
+        return ip_at(data, at, end)
     if protocol == 0x21 or protocol == 0x57:
         return ip_at(data, at, end)
     return OTHER, at
@@ -67,12 +84,10 @@ def ethertype(data, at, end, kind):
         elif kind == 0x0800 or kind == 0x86DD:
             return ip_at(data, at, end)
         elif kind == 0x8847 or kind == 0x8848:
-            if at + 4 > end:
-                return NO_LINK, at
-            bottom = data[at + 2] & 1
-            at += 4
-            if bottom:
-                return ip_at(data, at, end)
+            at = behind_labels(data, at, end)
+            if at < 0:
+                return NO_LINK, end
+            return ip_at(data, at, end)
         elif kind == 0x8864:
             if at + 8 > end:
                 return NO_LINK, at

@@ -36,14 +36,20 @@ class Packets(NamedTuple):
     payload: np.ndarray  # payload bytes on the wire, from the IP header
     captured: np.ndarray  # payload bytes in the block
     encap: np.ndarray  # tunnels passed on the way to this packet
+    tunnel: np.ndarray  # tables.Tunnel of the last of them
     icmp: np.ndarray  # type * 256 + code of an ICMP error (IPv6: + 65536)
     near: np.ndarray  # for ICMP errors: 1 when the quoted packet's destination sent it
+    whole: np.ndarray  # for ICMP errors: 1 when so much of the packet is quoted that Wireshark numbers its conversation
+    outer_sport: np.ndarray  # of the first UDP tunnel around this packet
+    outer_dport: np.ndarray
+    outer: np.ndarray  # uint32[8 n]: its addresses, as in `address`
     sender: np.ndarray  # uint32[4 n]: for ICMP errors, who sent them
 
     @classmethod
     def allocate(cls, n: int) -> "Packets":
         columns = {name: np.full(n, -1, np.int64) for name in cls._fields}
         columns["address"] = np.zeros(8 * n, np.uint32)
+        columns["outer"] = np.zeros(8 * n, np.uint32)
         columns["sender"] = np.zeros(4 * n, np.uint32)
         return cls(**columns)
 

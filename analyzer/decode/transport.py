@@ -4,6 +4,7 @@ from analyzer.decode.link import long, word
 from analyzer.kernels import kernel
 
 _BAD_TRANSPORT, _BAD_OPTIONS = 16, 32  # tables.Bad
+_NUMBERED_TCP = 16  # bytes of a quoted TCP header that Wireshark reads before it gives the conversation a number
 
 
 @kernel
@@ -91,6 +92,7 @@ def quoted_ports(data, at, end, proto, out, i):
     out.sport[i] = word(data, at)
     out.dport[i] = word(data, at + 2)
     out.seq[i] = long(data, at + 4) if proto == 6 else -1
+    out.whole[i] = 1 if proto == 17 or at + _NUMBERED_TCP <= end else 0
     out.payload[i] = 0
     out.captured[i] = 0
     out.at[i] = at

@@ -2,14 +2,14 @@
 
 from analyzer.flows.arenas import (
     ALONE, BAD_PACKETS, BYTES, CHUNK, CHUNK_TOP, CHUNKS_FREE, CLIENT, CLOCK, CLOCK_STEPS, COUNT, DOUBLED_ORDINARY, DUPLICATES, ENTRY, ENTRY_FREE,
-    ENTRY_TOP, FIRST_DATA, FRAGMENTS, FUTURE_RUN, ICMP_AT, ICMP_LOST, IP_BYTES, LAST_FRAME, LAST_NEW, LAST_TS, LIVE, NEED, NEED_CHUNKS,
-    NEED_ENTRIES, NEED_NOTHING, NEED_ROWS, NEED_SEGMENTS, NEED_SLOTS, NEW_BYTES, OFFLOADED, ORDINARY, PACKETS, RECYCLED_TOP, ROW, ROW_FREE,
-    ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, SYN_SEQ, SYNS, TUNNELLED, WIDTH,
+    ENTRY_TOP, FIN_TS, FIRST_DATA, FRAGMENTS, FUTURE_RUN, ICMP_AT, ICMP_LOST, IP_BYTES, KNOWN, LAST_FRAME, LAST_NEW, LAST_TS, LIVE, NEED, NEED_CHUNKS,
+    NEED_ENTRIES, NEED_NOTHING, NEED_ROWS, NEED_SEGMENTS, NEED_SLOTS, NEW_BYTES, NEXT, NEXT_TCP, NEXT_UDP, NUMBERED, OFFLOADED, ORDINARY, PACKETS, RECYCLED, ROW, ROW_FREE,
+    ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, STREAM, SYN_SEQ, SYNS, TUNNELLED, WIDTH,
 )  # fmt: skip
 from analyzer.flows.keep import keep_entry, keep_head, keep_row
 from analyzer.flows.records import follow_records
 from analyzer.flows.sequence import copy_of, segment
-from analyzer.flows.table import find, open_flow, unlink
+from analyzer.flows.table import find, forget, number, open_flow, unlink
 from analyzer.kernels import kernel
 from analyzer.limits import CLOCK_STEP_FRAMES, CLOCK_STEP_NS, FIRST_ROWS
 
@@ -59,23 +59,51 @@ def shortage(arenas):
 
 
 @kernel
+def begins_anew(s, base, direction, seq):
+    """Whether a SYN opens the same ports again: its sequence number is not the one this side began with (RFC 9293 §3.6)."""
+    if s[base + SYNS] > 0 and s[base + CLIENT] == direction:
+        return s[base + SYN_SEQ] != seq
+    side = base + SIDE + direction * SIDE_WIDTH
+    if s[side + KNOWN] == 0:
+        return False
+    # Begun before the capture: what came before would follow this SYN if the two had only changed places on the way.
+    first = (s[side + NEXT] - s[side + NEW_BYTES] - 1) & 0xFFFFFFFF
+    return first != seq and (s[side + FIN_TS] < 0 or (first - 1) & 0xFFFFFFFF != seq)
+
+
+@kernel
 def conversation(arenas, packets, i, ts, frame, iface):
     """(slot, direction) of packet i's conversation, opened if need be."""
-    slot, direction, bucket = find(arenas, packets, i)
+    proto = packets.proto[i]
+    slot, direction, bucket = find(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
     s = arenas.state
-    if slot >= 0 and packets.proto[i] == 6 and packets.flags[i] & (_SYN | _ACK | _RST) == _SYN:
-        base = slot * WIDTH
-        if s[base + SYNS] > 0 and s[base + CLIENT] == direction and s[base + SYN_SEQ] != packets.seq[i]:
-            # The same ports again with another initial sequence number: a new connection (RFC 9293 §3.6).
+    stream = -1
+    if slot >= 0 and s[slot * WIDTH + LIVE] == NUMBERED:
+        stream = s[slot * WIDTH + STREAM]
+        forget(arenas, slot)
+        slot = -1
+    if slot >= 0 and proto == 6 and packets.flags[i] & (_SYN | _ACK | _RST) == _SYN:
+        if begins_anew(s, slot * WIDTH, direction, packets.seq[i]):
             unlink(arenas, slot)
-            s[base + LIVE] = 2
-            arenas.done[arenas.counters[RECYCLED_TOP]] = slot
-            arenas.counters[RECYCLED_TOP] += 1
+            s[slot * WIDTH + LIVE] = RECYCLED
             slot = -1
     if slot < 0:
         slot = open_flow(arenas, packets, i, bucket, ts, frame, iface)
         direction = 0
+        if stream >= 0:
+            s[slot * WIDTH + STREAM] = stream
+            arenas.counters[NEXT_TCP if proto == 6 else NEXT_UDP] -= 1
     return slot, direction
+
+
+@kernel
+def client_by_hello(data, at, size, direction):
+    """Begun before the capture, a TLS hello (RFC 8446 §4.1) still tells which side is the client; -1 without one."""
+    if size < 6 or data[at] != 22 or data[at + 1] != 3:
+        return -1
+    if data[at + 5] == 1:
+        return direction
+    return 1 - direction if data[at + 5] == 2 else -1
 
 
 @kernel
@@ -110,14 +138,18 @@ def account(arenas, packets, frames, first, start, count):
             c[BAD_PACKETS] += 1
         if packets.bad[i] & _FRAGMENT:
             c[FRAGMENTS] += 1
+        if packets.outer_sport[i] >= 0:
+            number(arenas, packets.outer, 8 * i, packets.outer_sport[i], packets.outer_dport[i], 17)
         proto = packets.proto[i]
         if (proto != 6 and proto != 17) or packets.sport[i] < 0:
             continue
         if packets.encap[i] > 0:
             c[TUNNELLED] += 1
         if packets.icmp[i] >= 0:
-            slot, direction, _ = find(arenas, packets, i)
-            if slot < 0:
+            slot, direction, _ = find(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
+            if slot < 0 and packets.whole[i]:
+                number(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
+            if slot < 0 or arenas.state[slot * WIDTH + LIVE] == NUMBERED:
                 c[ICMP_LOST] += 1
                 continue
             base = slot * WIDTH
@@ -152,6 +184,8 @@ def account(arenas, packets, frames, first, start, count):
                 if not control:
                     c[DOUBLED_ORDINARY] += 1
             kind, notable = segment(s, base, direction, packets, i, ts)
+            if s[base + CLIENT] < 0:
+                s[base + CLIENT] = client_by_hello(frames.data, packets.at[i], packets.captured[i], direction)
             if kind == _NEW:
                 seq, length = packets.seq[i], packets.payload[i]
                 follow_records(s, side, seq, length, packets.captured[i], frames.data, packets.at[i])

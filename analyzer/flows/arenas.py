@@ -25,6 +25,12 @@ SERIES_FIRST, SERIES_LAST, SERIES_COUNT = 21, 22, 23
 CHAIN, CUT, SYN_TS, SYNACK_TS, SYN_RTT, ACK_GAP = 24, 25, 26, 27, 28, 29
 SYNS, SYNACKS, ZERO_WINDOWS, RST_AT, ICMP_AT, LIVE = 30, 31, 32, 33, 34, 35
 SYN_SEQ, PACKETS = 36, 37
+FREE, LIVE_FLOW, RECYCLED, NUMBERED = (
+    0,
+    1,
+    2,
+    3,
+)  # values of LIVE: RECYCLED lost its ports to a new flow; NUMBERED: `table.number`
 SIDE = 40  # where the first direction's columns begin
 # -- columns per direction (add SIDE + direction * SIDE_WIDTH) -----------------------------------------------------
 COUNT, BYTES, IP_BYTES, NEW_BYTES, RESENT, LOST = 0, 1, 2, 3, 4, 5
@@ -74,8 +80,8 @@ BAD_PACKETS, SNAPLEN_CUT, DUPLICATES, ORDINARY, ICMP_LOST, TUNNELLED, SERIES_LOS
     26,
     27,
 )
-DOUBLED_ORDINARY, CHUNKS_FREE, FRAGMENTS, RECYCLED_TOP = 28, 29, 30, 31
-COUNTERS = 32
+DOUBLED_ORDINARY, CHUNKS_FREE, FRAGMENTS = 28, 29, 30
+COUNTERS = 31
 
 NEED_NOTHING, NEED_SLOTS, NEED_ROWS, NEED_ENTRIES, NEED_SEGMENTS, NEED_CHUNKS = 0, 1, 2, 3, 4, 5
 
@@ -90,10 +96,9 @@ class Arenas(NamedTuple):
     chunks: np.ndarray  # uint8[n * CHUNK]
     chunk_next: np.ndarray  # int64[n]
     counters: np.ndarray  # int64[COUNTERS]
-    done: np.ndarray  # int64[slots]: slots of flows that ended because their ports were used again
 
 
-_UNITS = {"rows": ROW, "entries": ENTRY, "segments": SEGMENT, "chunks": CHUNK}
+_UNITS = {"slots": WIDTH, "rows": ROW, "entries": ENTRY, "segments": SEGMENT, "chunks": CHUNK}
 _CAPS = {
     "slots": limits.MAX_FLOWS,
     "rows": limits.MAX_ROWS,
@@ -120,12 +125,11 @@ def allocate(slots: int = 1 << 10, pieces: int = 1 << 12) -> Arenas:
         chunks=np.zeros(pieces * CHUNK, np.uint8),
         chunk_next=np.zeros(pieces, np.int64),
         counters=counters,
-        done=np.zeros(slots, np.int64),
     )
 
 
 def capacity(arenas: Arenas, what: str) -> int:
-    return len(arenas.done) if what == "slots" else len(getattr(arenas, what)) // _UNITS[what]
+    return len(getattr(arenas, "state" if what == "slots" else what)) // _UNITS[what]
 
 
 def grow(arenas: Arenas, what: str) -> Arenas | None:
@@ -138,7 +142,6 @@ def grow(arenas: Arenas, what: str) -> Arenas | None:
         grown = arenas._replace(
             state=_longer(arenas.state, new * WIDTH),
             address=_longer(arenas.address, new * 8),
-            done=_longer(arenas.done, new),
             buckets=np.full(2 * new, -1, np.int64),
         )
         from analyzer.flows.table import rehash

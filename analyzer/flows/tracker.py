@@ -19,8 +19,8 @@ from analyzer.flows.arenas import Arenas
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.keep import release
 from analyzer.flows.summary import summarize
-from analyzer.flows.table import unlink
-from analyzer.tables import Bad, Cut
+from analyzer.flows.table import forget, unlink
+from analyzer.tables import Bad, Cut, Tunnel
 
 BATCH = 4096  # packets decoded at once: their columns stay in the processor's cache
 _SHORT_OF = {
@@ -30,7 +30,6 @@ _SHORT_OF = {
     a.NEED_SEGMENTS: "segments",
     a.NEED_CHUNKS: "chunks",
 }
-_LIVE, _RECYCLED = 1, 2  # state column LIVE
 
 
 class Tracker:
@@ -41,6 +40,7 @@ class Tracker:
         self.packets = Packets.allocate(BATCH)
         self.fragments = Fragments()
         self.bad = dict.fromkeys(Bad, 0)
+        self.tunnels = dict.fromkeys(Tunnel, 0)  # packets of conversations, by the tunnel that they were read out of
         self.links_unknown: dict[int, int] = {}
         self.frames = 0
         self.evicted = 0
@@ -71,6 +71,7 @@ class Tracker:
             joined, again = self.fragments.join(frames, first, count, self.packets)
             for i in again:
                 decode_one(joined, first + i, i, self.packets)
+            self._count_tunnels(count)
             if look is not None:
                 look(self.packets, joined, first, count)
             at = 0
@@ -86,12 +87,12 @@ class Tracker:
 
     def snapshot(self) -> Iterator[FinishedFlows]:
         """All live flows as they stand, without finishing them."""
-        for slots in _in_batches(self._in_order(self._slots(_LIVE))):
+        for slots in _in_batches(self._in_order(self._slots(a.LIVE_FLOW))):
             yield self._batch(slots, final=False)
 
     def close(self) -> Iterator[FinishedFlows]:
         """Finish everything."""
-        yield from self._finish(np.concatenate((self._slots(_RECYCLED), self._slots(_LIVE))))
+        yield from self._finish(np.concatenate((self._slots(a.RECYCLED), self._slots(a.LIVE_FLOW))))
 
     def _count_bad(self, frames: Frames, first: int, count: int) -> None:
         bad = self.packets.bad[:count]
@@ -102,6 +103,12 @@ class Tracker:
         unreadable = np.asarray(frames.link[first : first + count])[bad & Bad.LINK != 0]
         for link, times in zip(*np.unique(unreadable, return_counts=True), strict=True):
             self.links_unknown[int(link)] = self.links_unknown.get(int(link), 0) + int(times)
+
+    def _count_tunnels(self, count: int) -> None:
+        inside = (self.packets.encap[:count] > 0) & (self.packets.sport[:count] >= 0)
+        if inside.any():
+            for tunnel, times in enumerate(np.bincount(self.packets.tunnel[:count][inside]).tolist()):
+                self.tunnels[Tunnel(tunnel)] += times
 
     def _slots(self, live: int) -> np.ndarray:
         top = int(self.counters[a.SLOT_TOP])
@@ -115,12 +122,17 @@ class Tracker:
         if grown is not None:
             self.arenas = grown
             return
-        recycled = self._slots(_RECYCLED)
+        numbered = self._slots(a.NUMBERED) if what == "slots" else np.empty(0, np.int64)
+        if len(numbered):
+            for slot in numbered.tolist():
+                forget(self.arenas, slot)
+            return
+        recycled = self._slots(a.RECYCLED)
         if len(recycled):
             yield from self._finish(recycled)
             return
         self.limits_reached.add(what)
-        slots = self._slots(_LIVE)
+        slots = self._slots(a.LIVE_FLOW)
         state = self.arenas.state.reshape(-1, a.WIDTH)[slots]
         open_still = (state[:, a.RST_AT] < 0) & (state[:, a.SIDE + a.FIN_TS] < 0)
         order = np.lexsort((state[:, a.ID], state[:, a.LAST_TS], open_still))
@@ -135,10 +147,10 @@ class Tracker:
             yield self._batch(some, final=True)
             state, counters = self.arenas.state.reshape(-1, a.WIDTH), self.counters
             for slot in some.tolist():
-                if state[slot, a.LIVE] == _LIVE:
+                if state[slot, a.LIVE] == a.LIVE_FLOW:
                     unlink(self.arenas, slot)
                 release(self.arenas, slot)
-                state[slot, a.LIVE] = 0
+                state[slot, a.LIVE] = a.FREE
                 state[slot, a.CHAIN] = counters[a.SLOT_FREE]
                 counters[a.SLOT_FREE] = slot
             counters[a.LIVE_FLOWS] -= len(some)
@@ -162,7 +174,7 @@ class Tracker:
     def _continue_cold(self) -> None:
         """Give flows opened since the last look their old numbers back."""
         state = self.arenas.state.reshape(-1, a.WIDTH)
-        live = self._slots(_LIVE)
+        live = self._slots(a.LIVE_FLOW)
         for slot in live[state[live, a.ID] >= self._new_from].tolist():
             row = state[slot]
             known = self._cold.pop(self._key(slot), None)

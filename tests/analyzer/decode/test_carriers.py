@@ -4,9 +4,11 @@ import struct
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
-from analyzer.tables import Bad
+from analyzer.decode import address_text
+from analyzer.tables import Bad, Tunnel
 from tests.analyzer.decode.build import ETHERNET, HELLO, RAW, decoded, ends
 
 SNAP = b"\xaa\xaa\x03\x00\x00\x00\x08\x00"
@@ -43,6 +45,7 @@ CARRIERS = {
     "mpls alone": (219, bytes.fromhex("0001013f") + bytes(HELLO)),
     "nflog": (239, b"\x02\x00\x00\x00" + struct.pack("<HH", 8, 1) + b"\x08\x00\x03\x00"
               + struct.pack("<HH", 4 + len(HELLO), 9) + bytes(HELLO)),
+    "mpls in ppp": (9, b"\xff\x03\x02\x81\x00\x01\x00\x3f\x00\x02\x01\x3f" + bytes(HELLO)),
     "vxlan": (RAW, in_udp(4789, b"\x08\x00\x00\x00\x00\x00\x05\x00", INNER)),
     "geneve with options": (RAW, in_udp(6081, b"\x01\x00\x65\x58\x00\x00\x05\x00" + bytes(4), INNER)),
     "gtp-u": (RAW, in_udp(2152, struct.pack(">BBHI", 0x30, 0xFF, len(HELLO), 7), bytes(HELLO))),
@@ -51,6 +54,7 @@ CARRIERS = {
     "erspan 2": (RAW, in_gre(b"\x10\x00\x88\xbe" + bytes(4) + bytes(8), INNER)),
     "erspan 3": (RAW, in_gre(b"\x10\x00\x22\xeb" + bytes(4) + bytes(12), INNER)),
     "nvgre": (RAW, in_gre(b"\x20\x00\x65\x58" + bytes(4), INNER)),
+    "wireless controller": (RAW, in_gre(b"\x00\x00\x82\x10", DATA_TO_AP + SNAP + bytes(HELLO))),
     "pptp": (RAW, in_gre(b"\x30\x81\x88\x0b" + bytes(12), b"\xff\x03\x00\x21" + bytes(HELLO))),
 }  # fmt: skip
 
@@ -75,6 +79,56 @@ def test_cut_anywhere_it_stays_a_row(carrier):
 @pytest.mark.parametrize("frame", [BEACON, ENCRYPTED])
 def test_radio_frames_without_readable_payload_are_not_ip(frame):
     assert decoded(frame, link=105).bad[0] == Bad.NOT_IP
+
+
+TEREDO_HOST = IPv6(src="2001:0:4136:e378:8000:63bf:3fff:fdd2", dst="2001:db8::9", hlim=21)
+SEGMENT = TCP(sport=50001, dport=443, seq=7, flags="PA") / b"hello"
+ORIGIN = b"\x00\x00" + bytes(6)
+AUTHENTICATION = b"\x00\x01\x00\x00" + bytes(9)
+
+
+@pytest.mark.parametrize(("port", "head"), [(3544, b""), (3544, ORIGIN), (3544, AUTHENTICATION + ORIGIN), (51820, b"")])
+def test_teredo_is_entered_by_its_server_port_or_between_its_hosts(port, head):
+    p = decoded(in_udp(port, head, bytes(TEREDO_HOST / SEGMENT)), link=RAW)
+    assert ends(p) == ("2001:0:4136:e378:8000:63bf:3fff:fdd2", 50001, "2001:db8::9", 443)
+    assert (p.ttl[0], p.payload[0], p.encap[0], p.tunnel[0]) == (21, 5, 1, Tunnel.TEREDO)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        bytes(TEREDO_HOST / SEGMENT) + b"more",  # a length that does not fit
+        bytes(IPv6(src="2001:db8::2", dst="2001:db8::9") / SEGMENT),  # addresses of no Teredo host
+        bytes(IPv6(src=TEREDO_HOST.src, dst="2001:db8::9", nh=59)),  # a bubble
+    ],
+)
+def test_what_only_resembles_teredo_stays_a_conversation(inside):
+    p = decoded(in_udp(3544, b"", inside), link=RAW)
+    assert ends(p) == ("198.51.100.1", 55555, "198.51.100.2", 3544)
+
+
+@pytest.mark.parametrize(
+    ("carrier", "tunnel"),
+    [
+        ("vxlan", Tunnel.VXLAN),
+        ("geneve with options", Tunnel.GENEVE),
+        ("gtp-u", Tunnel.GTP),
+        ("erspan 2", Tunnel.ERSPAN),
+        ("nvgre", Tunnel.GRE),
+        ("pptp", Tunnel.GRE),
+        ("pppoe alone", Tunnel.NONE),
+    ],
+)
+def test_each_tunnel_is_named(carrier, tunnel):
+    link, frame = CARRIERS[carrier]
+    p = decoded(frame, link=link)
+    assert (p.tunnel[0], p.encap[0]) == (tunnel, int(tunnel > 0))
+
+
+def test_the_outside_of_a_tunnel_is_remembered():
+    p = decoded(CARRIERS["vxlan"][1], bytes(HELLO), link=RAW)
+    assert p.outer_sport.tolist() == [55555, -1] and p.outer_dport[0] == 4789
+    assert address_text(p.outer[:4]) == "198.51.100.1" and address_text(p.outer[4:8]) == "198.51.100.2"
 
 
 def test_another_protocol_on_a_tunnel_port_stays_a_conversation():
