@@ -233,6 +233,7 @@ class _Talk:
         self.packets = [p for p in rows[rows.icmp < 0].rows() if p.tcp_flags >= 0]
         rtts = (flow.ack_gap, flow.data_rtt_down) if of_client else (flow.syn_rtt, flow.data_rtt)
         self.rtt = next((rtt for rtt in rtts if rtt >= 0), 0)
+        self.whole = not flow.cut & (Cut.ROWS | Cut.GAP)  # every packet of it is here
         self.guard = max(REORDERED_WITHIN, int(REORDERED_SHARE * self.rtt))
 
 
@@ -260,7 +261,9 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
     later = alive if behind else [p for p in alive if p.ts - reset.ts > talk.guard]
     speaks = [p for p in later if p.kind == Kind.NEW and ahead(p.seq, reset.seq) >= 0]
     speaks += [p for p in later if p.tcp_flags & TCP_FIN and ahead(p.seq, reset.seq) >= 0]
-    speaks += [p for p in later if p.tcp_flags & TCP_ACK and acked is not None and ahead(p.ack, acked) > 0]
+    speaks += [
+        p for p in later if talk.whole and p.tcp_flags & TCP_ACK and acked is not None and ahead(p.ack, acked) > 0
+    ]
     if speaks:
         one = min(speaks, key=lambda p: p.frame)
         rule = CLIENT_TALKS_ON if reset.up else SERVER_TALKS_ON
@@ -277,7 +280,7 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
 
     if behind and alive:
         found.append(_found(BEHIND_DATA, reset, {"bytes_behind": behind}, alive[0], _RACES_PROVE))
-    if reset.tcp_flags & TCP_ACK and sent is not None and not talk.flow.cut & Cut.GAP and ahead(reset.ack, sent) > 1:
+    if reset.tcp_flags & TCP_ACK and sent is not None and talk.whole and ahead(reset.ack, sent) > 1:
         found.append(_found(BEYOND_SENT, reset, {"bytes_beyond": ahead(reset.ack, sent)}))
     return found + _habits(talk, reset, resets, before, peer) + _candidate(reset, own, after)
 
@@ -315,7 +318,7 @@ def _habits(talk: _Talk, reset: SimpleNamespace, resets: list, before: list, pee
         found.append(_found(TTLS_DISAGREE, reset, {"ttls": ttls[:8]}, None, None, unspoken[:8]))
     # Where no socket is left, each packet that was still on its way earns a bare reset with that packet's ACK number.
     earned = {p.ack for p in peer if p.tcp_flags & TCP_ACK}
-    unspoken = [r for r in unspoken if r is reset or r.tcp_flags & TCP_ACK or r.seq not in earned]
+    unspoken = [r for r in unspoken if r is reset or r.tcp_flags & TCP_ACK or (talk.whole and r.seq not in earned)]
     near = [r for r in unspoken if r.ts - reset.ts <= MIXED_WITHIN]
     if len({bool(r.tcp_flags & TCP_ACK) for r in near}) == 2:
         found.append(_found(UNLIKE_KINDS, reset, {"resets": len(near)}, None, None, near[:8]))

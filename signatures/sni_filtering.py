@@ -33,7 +33,10 @@ RESENT = 3  # three resends are lost together once in 1,000 at 10 % loss, and no
 UNHEARD_FOR = 2 * SECOND  # three resends take 0.3 + 0.6 + 1.2 s at the least RTO of today's systems (RFC 6298, Linux)
 DEAD_FOR = 10 * SECOND  # a server application that answers later than this has been given up by every client
 HANDSHAKE_ACK = 1  # packet of the client that is neither SYN nor payload
-YOUNG = 20 * SECOND  # of talk: connection trackers forget after 30 s of idleness at the least (RFC 5382 asks for hours)
+YOUNG = 20 * SECOND  # of talk
+RESTED = (
+    3 * SECOND
+)  # a pause after which a NAT or a balancer may have forgotten (RFC 5382 asks for hours; many take less)
 AGAIN = 2  # attempts: what befell the first befell the second, with a live SYN/ACK in between
 CONTROLS_WITHIN = 60 * SECOND  # of the failures, for "others were fine meanwhile"
 TWO_SEGMENTS = 1300  # bytes: a hello that fits no single segment on any common path
@@ -194,7 +197,7 @@ def _again(flows: Table, flow_fate: np.ndarray, seen: Seen) -> list[Finding]:
     segments = a.packets_up - a.syns - a.resent_up - HANDSHAKE_ACK
     small = (a.unacked_up < TWO_SEGMENTS) | ((segments > 1) & (a.packets_down <= a.synacks))
     dropped = unheard & small & (fate == Fate.SILENT) & (a.new_down == 0)
-    young = a.last_down - a.first_up_data < YOUNG
+    young = (a.last_down - a.first_up_data < YOUNG) & (a.unheard_at - a.last_down < RESTED)
     dead = unheard & (a.unacked_up < TWO_SEGMENTS) & (fate == Fate.STALLED) & young & (a.end - a.last_down >= GAVE_UP)
     return [
         *_each_time(a, fate, dropped, DROPPED_AGAIN, seen),

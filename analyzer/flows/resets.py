@@ -40,6 +40,8 @@ def resets_of(done: FinishedFlows) -> Table:
     up = p.up
     asked = np.where(up, before(data & ~up), before(data & up))[reset]
     answered = np.where(up, before(own & ~up), before(own & up))[reset]
+    spoke = own & ~reset
+    spoken = np.where(up, before(spoke & up), before(spoke & ~up))[reset]
     fin = own & (p.tcp_flags & TCP_FIN != 0)
     fin_up, fin_down = before(fin & up) >= 0, before(fin & ~up) >= 0
     closed = np.where(up, fin_up, fin_down)
@@ -68,6 +70,7 @@ def resets_of(done: FinishedFlows) -> Table:
             "asked_once": known & (p.kind[asked] == Kind.NEW),
             "covers": known & (picked.tcp_flags & TCP_ACK != 0) & (picked.ack == end),
             "answered_ipid": np.where(answered >= 0, p.ipid[answered], -1).astype(np.int32),
+            "pause": np.where(known & (spoken >= 0), np.maximum(p.ts[asked] - p.ts[spoken], 0), -1),
             "idle": np.where(last >= 0, picked.ts - p.ts[last], -1),
             "closed": closed[reset],
             "peer_closed": np.where(up, fin_down, fin_up)[reset],

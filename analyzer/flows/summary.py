@@ -85,6 +85,7 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
         "first_down_data": down[:, a.FIRST_DATA],
         "last_up": up[:, a.SIDE_LAST],
         "last_down": down[:, a.SIDE_LAST],
+        "unheard_at": np.where(tcp & (unacked_up > 0), _first_unheard(batch, down[:, a.ACKED]), -1),
         "last_new_up": up[:, a.LAST_NEW],
         "last_new_down": down[:, a.LAST_NEW],
         "alone_up": up[:, a.ALONE],
@@ -200,6 +201,19 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
     facts.up_initial_ttl[which[initial & p.up]] = True
     facts.down_initial_ttl[which[initial & ~p.up]] = True
     return facts
+
+
+def _first_unheard(batch: FinishedFlows, acked: np.ndarray) -> np.ndarray:
+    """Time of each flow's first client payload that ends beyond `acked`, the server's highest ACK; -1 without one."""
+    p = batch.packets
+    which = np.repeat(np.arange(len(batch)), np.diff(batch.row_start))
+    beyond = ((p.seq + p.payload_len - acked[which] + 0x80000000) & 0xFFFFFFFF) - 0x80000000 > 0
+    mine = np.flatnonzero(
+        p.up & (p.icmp < 0) & (p.tcp_flags >= 0) & (p.payload_len > 0) & (beyond | (acked[which] < 0))
+    )
+    first = np.full(len(batch), -1)
+    first[which[mine][::-1]] = p.ts[mine][::-1]  # the first of each flow is written last
+    return first
 
 
 def _stage(state, up, down, tcp, facts) -> np.ndarray:
