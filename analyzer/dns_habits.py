@@ -110,10 +110,17 @@ class Habits:
         fast = least[group] <= low[cut]
         others = delay[timed[~fast]]
         close = others <= (1 + FLOOR_SHARE) * least_of_others + FLOOR_MARGIN
-        if len(others) >= FLOOR_SAMPLES and close.sum() >= PATH_BOUND:
-            self.floor[rows] = least_of_others
-            soon = delay[timed] < HALF * least_of_others
-            self.fast[rows[timed[fast & soon]]] = True
+        if len(others) < FLOOR_SAMPLES or close.sum() < PATH_BOUND:
+            return
+        self.floor[rows] = least_of_others
+        soon = delay[timed] < HALF * least_of_others
+        ordinary = timed[~fast]
+        for one in np.unique(group[fast]).tolist():
+            mine = timed[group == one]
+            # every time, and with others in between: a queue that fills or drains makes some names quick and others slow
+            between = np.searchsorted(ordinary, mine[-1]) > np.searchsorted(ordinary, mine[0])
+            if len(mine) > 1 and between and soon[group == one].all():
+                self.fast[rows[mine]] = True
 
 
 def _by_resolver(resolver: np.ndarray) -> Iterator[np.ndarray]:

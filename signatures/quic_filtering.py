@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -78,10 +78,16 @@ ACKS_UNHEARD = _rule(
     "delayed_drop",
 )  # fmt: skip
 ALL = _rule(
-    "all_unanswered", "strong", "silence",
+    "all_unanswered", "supporting", "silence",
     "No host answers QUIC, in unrelated networks, while TCP to the same hosts and other UDP work.",
-    "Who does it: offices and hotels drop QUIC too.",
-    "OONI on Iran, 2022; Xue et al., IMC 2022",
+    "Who does it: offices, hotels and apps on the device drop QUIC as well as networks do.",
+    "OONI on Iran, 2022; PCAPdroid, setting to block QUIC",
+)  # fmt: skip
+VERSION = _rule(
+    "version_unanswered", "strong", "silence",
+    "No host answers one version of QUIC, in unrelated networks, and one of them answers another version.",
+    "Hosts that have given up a version, all of them.",
+    "Xue et al., IMC 2022 (TSPU looks for version 1)",
 )  # fmt: skip
 NAME_EFFECT = _rule(
     "name_effect", "strong", "control",
@@ -105,7 +111,7 @@ SHORT = _rule(
     "delayed_drop",
 )  # fmt: skip
 
-RULES = (UNANSWERED, BY_NAME, TOO, CUT, ACKS_UNHEARD, ALL, NAME_EFFECT, NAME_EFFECT_FEW, SHORT)
+RULES = (UNANSWERED, BY_NAME, TOO, CUT, ACKS_UNHEARD, ALL, VERSION, NAME_EFFECT, NAME_EFFECT_FEW, SHORT)
 
 
 def _slow(flows: Table) -> np.ndarray:
@@ -165,14 +171,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
 _ACTIONS = {int(Fate.SILENT): "drop", int(Fate.STALLED): "delayed_drop", int(Fate.ICMP): "icmp_reject"}
 
 
-class _Proven(NamedTuple):
-    """A name that is filtered: its failing attempts, and whether they stopped short rather than were never answered."""
-
-    flows: Table
-    short: bool
-
-
-def _name_effects(quic: QuicAttempts) -> tuple[list[Finding], list[_Proven]]:
+def _name_effects(quic: QuicAttempts) -> tuple[list[Finding], list[Table]]:
     """Names that fail against other names at the same address; stopping short counts where nothing plainer does."""
     q = quic.table
     tested: list[tuple[float, list, Table, int, bool]] = []
@@ -199,7 +198,7 @@ def _name_effects(quic: QuicAttempts) -> tuple[list[Finding], list[_Proven]]:
         found.append(_finding(NAME_EFFECT if p <= SURE else NAME_EFFECT_FEW, f"name {name}", mine, measured, method))
         if not short or _stopped(mine).all():  # what went on slowly is somebody else's matter
             found.append(_finding(SHORT if short else BY_NAME, f"name {name}", mine, measured, method))
-            proven.append(_Proven(mine, short))
+            proven += [] if short else [mine]
     return found, proven
 
 
@@ -250,13 +249,15 @@ def _everything(quic: QuicAttempts) -> list[Finding]:
         invented = same_device(everything, mine, quic.seen) & (everything.cut & Cut.PROXIED != 0)
         if not (everything.packets_down[udp] > 0).any() or invented.any():
             continue  # no UDP at all is another matter; and capture apps on phones drop QUIC themselves
-        what = f"quic version {mine.quic[0]:#x}" if answered.any() else "quic"
-        method = Method(_ACTIONS[int(fate[group[0]])], "protocol", "in_path", what)
+        other = q[answered & np.isin(q.server, mine.server)]
+        what = f"quic version {mine.quic[0]:#x}" if len(other) else "quic"
+        method = Method(_ACTIONS[int(fate[group[0]])], "protocol", "in_path" if len(other) else "unknown", what)
         measured = {
             "attempts": len(mine), "networks": len(networks), "tcp_fine_at": len(both),
-            "other_versions": sorted({hex(v) for v in q.quic[answered].tolist()}),
+            "other_versions": sorted({hex(v) for v in other.quic.tolist()}),
         }  # fmt: skip
-        found.append(_finding(ALL, f"protocol {what} of {text(mine.client[0])}", mine, measured, method, tcp))
+        subject = f"protocol {what} of {text(mine.client[0])}"
+        found.append(_finding(VERSION if len(other) else ALL, subject, mine, measured, method, tcp))
     return found
 
 
@@ -285,25 +286,22 @@ def _cut(quic: QuicAttempts) -> list[Finding]:
     return found
 
 
-def _too(quic: QuicAttempts, known: Knowledge, proven: list[_Proven], taken: set[int]) -> list[Finding]:
-    """Other services that fare over QUIC as a name does that is proven to be filtered."""
+def _too(quic: QuicAttempts, known: Knowledge, proven: list[Table], taken: set[int]) -> list[Finding]:
+    """Other services that are silent over QUIC while a name is proven to be filtered."""
     q, fate, text, found = quic.table, quic.fate, quic.seen.text, []
     kinds = {n: known.kind(text(n)) for n in np.unique(q.service).tolist() if n >= 0}
-    people = np.isin(q.service, [n for n, kind in kinds.items() if kind in USED_BY_PEOPLE])
-    for short in (False, True):
-        failed = quic.fell_back & _stopped(q) if short else (fate == Fate.SILENT) | (fate == Fate.ICMP)
-        open_to_doubt = failed & people & (q.name >= 0) & ~np.isin(q.flow, list(taken))
-        for group in groups_of(q, open_to_doubt, "client", "name"):
-            mine = q[group]
-            as_those = [p.flows for p in proven if p.short == short and _together(p.flows, mine)]
-            fine = (fate == Fate.FINE) & ~quic.fell_back & (q.name == mine.name[0])
-            if len(group) < AGAIN or not as_those or not quic.tcp_works(mine) or fine.any():
-                continue
-            name = text(mine.name[0])
-            action = "delayed_drop" if short else _ACTIONS[int(fate[group[0]])]
-            method = Method(action, "sni", "in_path", name)
-            measured = {"attempts": len(group), "as": text(as_those[0].name[0])}
-            found.append(_finding(TOO, f"name {name}", mine, measured, method, as_those[0]))
+    people = np.isin(q.service, [n for n, kind in kinds.items() if kind in USED_BY_PEOPLE]) & (q.name >= 0)
+    silent = ((fate == Fate.SILENT) | (fate == Fate.ICMP)) & people & ~np.isin(q.flow, list(taken))
+    for group in groups_of(q, silent, "client", "name"):
+        mine = q[group]
+        like = [one for one in proven if _together(one, mine)]
+        ever = (fate == Fate.FINE) & (q.name == mine.name[0])
+        if len(group) < AGAIN or not like or not quic.tcp_works(mine) or ever.any():
+            continue
+        name = text(mine.name[0])
+        method = Method(_ACTIONS[int(fate[group[0]])], "sni", "in_path", name)
+        measured = {"attempts": len(group), "as": text(like[0].name[0])}
+        found.append(_finding(TOO, f"name {name}", mine, measured, method, like[0]))
     return found
 
 

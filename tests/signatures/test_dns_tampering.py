@@ -184,6 +184,13 @@ def test_names_that_are_remembered_are_many():
     assert "dns.too_fast" not in fired(dns)
 
 
+def test_a_queue_that_fills_makes_others_slow():
+    dns = (
+        Lookups(rtt=40).ask(NAME).answer("157.240.0.60", after=15).ask(NAME).answer("157.240.0.60", after=15).others(8)
+    )
+    assert "dns.too_fast" not in fired(dns)
+
+
 def test_another_distance():
     assert "dns.other_distance" in fired(slow_talk(40, ttl=59))
     assert "dns.other_distance" not in fired(slow_talk(40, ttl=56))

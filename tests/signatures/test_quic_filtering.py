@@ -125,7 +125,8 @@ TCP_FINE = [tcp(name, 1500 + 3000 * i, at) for i, (name, at) in enumerate(SITES)
 
 def test_everything_is_silent():
     found = fired(*everything_silent(), *TCP_FINE, DNS)
-    assert method(found["quic.all_unanswered"])[:3] == ("drop", "protocol", "in_path")
+    assert method(found["quic.all_unanswered"])[:3] == ("drop", "protocol", "unknown")
+    assert found["quic.all_unanswered"].rule.strength == "supporting", "offices and phones do that too"
     assert len(found["quic.all_unanswered"].flows) == 6
     assert "quic.all_unanswered" not in fired(*everything_silent(), *TCP_FINE), "no UDP works"
     assert "quic.all_unanswered" not in fired(*everything_silent(), DNS), "nothing works"
@@ -136,8 +137,10 @@ def test_everything_is_silent():
 
 def test_one_version_is_silent():
     found = fired(*everything_silent(), *TCP_FINE, DNS, fine("example.org", 5000, SITES[0][1], version=V2))
-    assert found["quic.all_unanswered"].method.trigger_detail == "quic version 0x1"
-    assert found["quic.all_unanswered"].measured["other_versions"] == ["0x6b3343cf"]
+    assert method(found["quic.version_unanswered"]) == ("drop", "protocol", "in_path", "quic version 0x1")
+    assert found["quic.version_unanswered"].measured["other_versions"] == ["0x6b3343cf"]
+    elsewhere = fine("else.example.com", 5000, "20.1.1.1", version=V2)
+    assert "quic.version_unanswered" not in fired(*everything_silent(), *TCP_FINE, DNS, elsewhere)
 
 
 def short(name, at):
