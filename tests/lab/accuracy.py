@@ -111,6 +111,9 @@ def judge(file: Path, vantage: str) -> Judged:
     except CaptureError as error:
         judged.error = str(error)
         return judged
+    except Exception as error:
+        judged.error = f"crash: {error!r}"
+        return judged
     judged.said = tuple(
         _said(verdict, named) for verdict in result.answers if verdict.state in ACCUSING for named in verdict.methods
     )

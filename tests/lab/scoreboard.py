@@ -65,9 +65,9 @@ def standing(said: Said, judged: Judged) -> str:
 def tables(judged: Sequence[Judged]) -> str:
     scenarios = {each.scenario for each in judged}
     interfering = {each.scenario for each in judged if each.truth}
+    about = f"{len(judged)} captures of {len(scenarios)} scenarios, {len(interfering)} of them with interference."
     parts = [
-        f"{len(judged)} captures of {len(scenarios)} scenarios, {len(interfering)} of them with interference. "
-        "Shares with 95 % Wilson intervals.",
+        f"{about} Shares with 95 % Wilson intervals.",
         _overall(judged), _methods(judged), _confusion(judged), _axes(judged), _rates(judged), _causes(judged),
     ]  # fmt: skip
     failures = [each for each in judged if each.error]
@@ -92,7 +92,7 @@ def _overall(judged: Sequence[Judged]) -> str:
         found = Counter(_coarse(outcome(done, each.said), done) for each in here for done in each.truth)
         stand = Counter(standing(said, each) for each in here for said in each.said)
         named = sum(stand[word] for word in ("right", "misnamed", "wrong"))
-        accused = sum(len(_accused(each)) for each in here)
+        accused = sum(len(accused(each)) for each in here)
         rows.append((
             vantage, share(found["found"], sum(found.values())), found["misnamed"], found["missed"], share(stand["right"], named),
             stand["misnamed"], stand["wrong"], share(accused, sum(len(each.genuine) for each in here)),
@@ -114,7 +114,7 @@ def _coarse(word: str, done: Done) -> str:
     return "found" if word == "found" or same(word, done.action) else "missed" if word == "missed" else "misnamed"
 
 
-def _accused(judged: Judged) -> dict:
+def accused(judged: Judged) -> dict:
     """Genuine flows under an accusing verdict, unless it says that the device did it, and the device did."""
     accused = {}
     for said in judged.said:
@@ -212,7 +212,7 @@ def _causes(judged: Sequence[Judged]) -> str:
     flows, accused = Counter(), Counter()
     for each in judged:
         flows.update(cause or "nothing" for cause in each.genuine.values())
-        accused.update(each.genuine[key] or "nothing" for key in _accused(each))
+        accused.update(each.genuine[key] or "nothing" for key in accused(each))
     rows = [(f"`{cause}`", flows[cause], accused[cause] or "") for cause in sorted(flows)]
     return "**Genuine flows, by cause**\n\n" + _table(("cause", "flows", "accused"), rows)
 

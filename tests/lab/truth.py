@@ -173,7 +173,8 @@ def _rows(scenario: Scenario, boxes: list[_Log], met: list[dict], sights: dict[s
             if did.get(ends) == "intercepted":
                 methods.append({
                     "label": "genuine" if scenario.cause else "interference", "cause": scenario.cause, "trigger": "sni",
-                    "trigger_detail": base["name"], "action": "tls_mitm", "position": "in_path", "parameters": "{}",
+                    "trigger_detail": base["name"], "action": "tls_mitm", "parameters": "{}",
+                    "position": "device" if scenario.family == "device" else "in_path",
                 })  # fmt: skip
             methods += _denied(scenario, flow)
             if not methods:
@@ -221,10 +222,10 @@ def _methods(log: _Log, flow: dict, sights: dict[str, Sightings]) -> Iterable[di
 
 def _matters(rule: Rule, lines: list[dict]) -> bool:
     counts = Counter(line["what"] for line in lines)
-    if rule.action_word in _RATES:
+    if rule.action_word in _RATES and not rule.cause:
         longest = max((line["seconds"] for line in lines if line["what"] == "held"), default=0.0)
         return counts["dropped"] >= _DROPS_THAT_MATTER or longest >= _HOLD_THAT_MATTERS
-    return any(counts[what] for what in ("forged", "dropped", "rewritten"))
+    return any(counts[what] for what in ("forged", "dropped", "rewritten", *(["held"] if rule.cause else [])))
 
 
 def _forged_addresses(rules: tuple[Rule, ...], zones: dict[str, Zone]) -> set[str]:

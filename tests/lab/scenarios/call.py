@@ -50,68 +50,33 @@ def _to(prefixes: tuple[str, ...], **more) -> Trigger:
 
 _STUN = Trigger(protocol="stun", proto=UDP, addresses=(*WHATSAPP, *REFLECTORS))
 
-# fmt: off  (a table: one scenario after the other)
-ALL = [
-    _call(
-        "whatsapp-stun", "WhatsApp's relays hear nothing; chat works (Russia, August 2025)", Drop(direction="up"), _STUN
-    ),
+# fmt: off
+ALL = [  # a table, one scenario after the other
+    _call("whatsapp-stun", "WhatsApp's relays hear nothing; chat works (Russia, August 2025)", Drop(direction="up"),
+        _STUN),
     _call("whatsapp-stun-both", "Nothing passes to or from them", Drop(), _STUN),
     _call("whatsapp-stun-down", "Their answers vanish", Drop(direction="down"), _STUN),
     _call("whatsapp-border", "At the border", Drop(), _STUN, path=FAR_BOX),
     _call("whatsapp-addresses", "By the relays' addresses", Drop(), _to(WHATSAPP)),
     _call("whatsapp-two-relays", "Two of three relays vanish", Drop(), _to(WHATSAPP[:2])),
-    _call(
-        "whatsapp-media",
-        "Set-up passes, media dies after 30 packets",
-        Drop(spare=30, kind="delayed_drop"),
-        _to(WHATSAPP),
-    ),
-    _call(
-        "whatsapp-media-up",
-        "Set-up passes, the client's media is cut",
-        Drop(spare=60, direction="up", kind="delayed_drop"),
-        _to(WHATSAPP),
-    ),
+    _call("whatsapp-media", "Set-up passes, media dies after 30 packets", Drop(spare=30, kind="delayed_drop"),
+        _to(WHATSAPP)),
+    _call("whatsapp-media-up", "Set-up passes, the client's media is cut",
+        Drop(spare=60, direction="up", kind="delayed_drop"), _to(WHATSAPP)),
     _call("whatsapp-gargle", "A quarter of the media is lost", Lose(0.25), _to(WHATSAPP)),
     _call("whatsapp-police", "Media policed to 20 kbit/s", Police(kbps=20, bucket=3000), _to(WHATSAPP)),
     _call("whatsapp-icmp", "The relays are refused by ICMP 3/13", Reject(13), _to(WHATSAPP)),
-    _call(
-        "telegram-reflectors",
-        "Telegram's reflectors are silent: 40 bytes twice a second (Flowseal 6148)",
-        Drop(),
-        _to(REFLECTORS),
-        _TELEGRAM,
-    ),
+    _call("telegram-reflectors", "Telegram's reflectors are silent: 40 bytes twice a second (Flowseal 6148)", Drop(),
+        _to(REFLECTORS), _TELEGRAM),
     _call("telegram-up", "Only upwards", Drop(direction="up"), _to(REFLECTORS), _TELEGRAM),
-    _call(
-        "telegram-stun", "Only STUN on port 1400", Drop(), Trigger(protocol="stun", ports=(1400,), proto=UDP), _TELEGRAM
-    ),
-    _call(
-        "telegram-media",
-        "Reflectors answer, media dies",
-        Drop(spare=40, kind="delayed_drop"),
-        _to(REFLECTORS),
-        _TELEGRAM,
-    ),
-    _call(
-        "signal-turn",
-        "Signal's TURN",
-        Drop(),
-        _to(SIGNAL_TURN),
-        (calls("signal", SIGNAL_TURN, times=3, every=6), *_CHAT, *_OTHERS),
-    ),
-    _call(
-        "discord-voice",
-        "Discord's voice servers",
-        Drop(),
-        _to(DISCORD),
-        (calls("discord", DISCORD), attempts("discord.com", 3, 4), *_CHAT, *_OTHERS),
-    ),
-    _call(
-        "all-stun",
-        "STUN of every service",
-        Drop(),
-        Trigger(protocol="stun", proto=UDP),
-        (calls("whatsapp", WHATSAPP), calls("signal", SIGNAL_TURN, at=2.5), *_CHAT, *_OTHERS),
-    ),
+    _call("telegram-stun", "Only STUN on port 1400", Drop(), Trigger(protocol="stun", ports=(1400,), proto=UDP),
+        _TELEGRAM),
+    _call("telegram-media", "Reflectors answer, media dies", Drop(spare=40, kind="delayed_drop"), _to(REFLECTORS),
+        _TELEGRAM),
+    _call("signal-turn", "Signal's TURN", Drop(), _to(SIGNAL_TURN),
+        (calls("signal", SIGNAL_TURN, times=3, every=6), *_CHAT, *_OTHERS)),
+    _call("discord-voice", "Discord's voice servers", Drop(), _to(DISCORD),
+        (calls("discord", DISCORD), attempts("discord.com", 3, 4), *_CHAT, *_OTHERS)),
+    _call("all-stun", "STUN of every service", Drop(), Trigger(protocol="stun", proto=UDP),
+        (calls("whatsapp", WHATSAPP), calls("signal", SIGNAL_TURN, at=2.5), *_CHAT, *_OTHERS)),
 ]

@@ -73,32 +73,20 @@ _POLICE = _with_rule(
 )
 _OFFLOADS = Topology(client_offloads=True)
 
-# fmt: off  (a table: one scenario after the other)
-ALL = [
+# fmt: off
+ALL = [  # a table, one scenario after the other
     *(_spoiled(_BENIGN, *each) for each in _DEFECTS),
-    *(
-        _spoiled(scenario, *each)
-        for scenario in (_RESET, _DROP)
-        for each in _DEFECTS
-        if each[0] in ("loss-1", "snaplen-96", "down-only", "late", "mirrored", "shuffled", "no-dns")
-    ),
+    *(_spoiled(scenario, *each) for scenario in (_RESET, _DROP) for each in _DEFECTS if each[0] in ("loss-1",
+        "snaplen-96", "down-only", "late", "mirrored", "shuffled", "no-dns")),
     *(_spoiled(_POLICE, *each) for each in _DEFECTS if each[0] in ("loss-1", "snaplen-96", "late", "mirrored")),
-    replace(
-        _BENIGN,
-        name="capture-benign-offloads",
-        about="Nothing is wrong; segments of 64 kB, no checksums",
-        topology=_OFFLOADS,
-    ),
-    replace(
-        _RESET,
-        name="capture-reset-offloads",
-        about="Resets by name; segments of 64 kB, no checksums",
-        topology=_OFFLOADS,
-    ),
-    replace(
-        _POLICE, name="capture-police-offloads", about="Policed; segments of 64 kB, no checksums", topology=_OFFLOADS
-    ),
-    replace(_RESET, name="capture-reset-phone", about="Resets by name; as a phone's capture app shows it", phone=True),
+    replace(_BENIGN, name="capture-benign-offloads", about="Nothing is wrong; segments of 64 kB, no checksums",
+        topology=_OFFLOADS),
+    replace(_RESET, name="capture-reset-offloads", about="Resets by name; segments of 64 kB, no checksums",
+        topology=_OFFLOADS),
+    replace(_POLICE, name="capture-police-offloads", about="Policed; segments of 64 kB, no checksums",
+        topology=_OFFLOADS),
+    replace(_RESET, name="capture-reset-phone", about="Resets by name; as a phone's capture app shows it",
+        phone=True),
     replace(_DROP, name="capture-drop-phone", about="Drops by name; as a phone's capture app shows it", phone=True),
     replace(_POLICE, name="capture-police-phone", about="Policed; as a phone's capture app shows it", phone=True),
 ]

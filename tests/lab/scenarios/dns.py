@@ -49,34 +49,23 @@ def _resolver(name: str, about: str, other, **more) -> Scenario:
     )
 
 
-# fmt: off  (a table: one scenario after the other)
-ALL = [
-    _dns(
-        "lie",
-        "A foreign address, before the genuine answer",
-        ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52, ipid=0x1234),
-    ),
+# fmt: off
+ALL = [  # a table, one scenario after the other
+    _dns("lie", "A foreign address, before the genuine answer",
+        ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52, ipid=0x1234)),
     _dns("lie-border", "The same from the border", ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52), FAR_BOX),
     _dns("lie-short", "The same on a short path", ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52), SHORT),
     _dns("lie-long", "The same on a long path", ForgeDns(_FOREIGN[1:], ("2001::2",), hops=201, df=False), LONG),
     _dns("lie-thrice", "Three forged answers", ForgeDns(_FOREIGN[:1], ("2001::1",), copies=3, hops=90, df=False)),
-    _dns(
-        "lie-authoritative",
-        "Flags 0x8400, no DF (China 2025, net4people 466)",
-        ForgeDns(_FOREIGN[:1], ("2001::1",), header=0x8400, df=False, hops=44),
-    ),
-    _dns(
-        "lie-lost-race",
-        "The forged answer comes after the genuine one",
-        ForgeDns(_FOREIGN[:1], ("2001::1",), after=0.09, hops=60),
-    ),
-    _dns(
-        "lie-mirrored", "TTL of the question mirrored (FOCI 2020)", ForgeDns(_FOREIGN[:1], ("2001::1",), hops="trigger")
-    ),
+    _dns("lie-authoritative", "Flags 0x8400, no DF (China 2025, net4people 466)",
+        ForgeDns(_FOREIGN[:1], ("2001::1",), header=0x8400, df=False, hops=44)),
+    _dns("lie-lost-race", "The forged answer comes after the genuine one",
+        ForgeDns(_FOREIGN[:1], ("2001::1",), after=0.09, hops=60)),
+    _dns("lie-mirrored", "TTL of the question mirrored (FOCI 2020)",
+        ForgeDns(_FOREIGN[:1], ("2001::1",), hops="trigger")),
     _dns("lie-swallowed", "The question goes no further", ForgeDns(_FOREIGN[:1], ("2001::1",), swallow=True)),
-    _dns(
-        "iran", "10.10.34.35 and d0::11 (Iran)", ForgeDns(("10.10.34.35",), ("d0::11",), hops="trigger", swallow=True)
-    ),
+    _dns("iran", "10.10.34.35 and d0::11 (Iran)", ForgeDns(("10.10.34.35",), ("d0::11",), hops="trigger",
+        swallow=True)),
     _dns("iran-race", "10.10.34.36 beside the genuine answer", ForgeDns(("10.10.34.36",), ("d0::11",), hops=62)),
     _dns("loopback", "127.0.0.1 (Turkmenistan)", ForgeDns(("127.0.0.1",), ("::1",), hops=126, ipid=30000, df=False)),
     _dns("zero", "0.0.0.0", ForgeDns(("0.0.0.0",), ("::",), swallow=True)),
@@ -87,47 +76,21 @@ ALL = [
     _dns("refused", "REFUSED, before the genuine answer", ForgeDns(rcode=REFUSED, hops=61)),
     _dns("servfail", "SERVFAIL, alone", ForgeDns(rcode=SERVFAIL, hops=61, swallow=True)),
     _dns("empty", "An empty answer", ForgeDns(rcode=0, hops=61, swallow=True)),
-    _dns(
-        "no-resolver",
-        "Answers from an address that serves no DNS",
-        ForgeDns(_FOREIGN[:1], hops=57),
-        does=(
-            *_questions(),
-            Dns(WA, at=1, times=3, every=2, resolver="93.184.215.34"),
-            Dns("example.org", at=1.5, times=2, every=2, resolver="93.184.215.34"),
-            *everyday(9),
-        ),
-    ),
+    _dns("no-resolver", "Answers from an address that serves no DNS", ForgeDns(_FOREIGN[:1], hops=57),
+        does=(*_questions(), Dns(WA, at=1, times=3, every=2, resolver="93.184.215.34"),
+        Dns("example.org", at=1.5, times=2, every=2, resolver="93.184.215.34"), *everyday(9))),
     _dns("drop", "Questions vanish", Drop(direction="up")),
-    _dns(
-        "a-only",
-        "Only A is forged, AAAA is honest",
-        ForgeDns(_FOREIGN[:1], hops=59),
-        does=(
-            *(Dns(name, at=0.3 + 0.4 * i, times=4, every=2.1, kinds=(A,)) for i, name in enumerate(_ASKED)),
-            *everyday(9),
-        ),
-    ),
-    Scenario(
-        "dns-two-injectors",
-        "dns",
-        "Two injectors answer, each with an address of its own (Triplet Censors, FOCI 2020)",
-        _USUAL,
-        (
-            Rule(_BY_NAME, ForgeDns(_FOREIGN[:1], ("2001::1",), hops=52)),
-            Rule(_BY_NAME, ForgeDns(_FOREIGN[1:], ("2001::2",), hops="trigger", after=0.002)),
-        ),
-        NEAR_BOX,
-    ),
-    _dns(
-        "http-after",
-        "Lied to a sink that takes connections",
-        ForgeDns(("93.184.215.34",), hops=55),
-        does=(*_questions(), Https(WA, at=2, times=3, every=2, hello="browser"), *everyday(9)),
-    ),
-    _resolver(
-        "resolver-nxdomain", "The provider's resolver says NXDOMAIN, another does not (Russia 2026, net4people 580)", 3
-    ),
+    _dns("a-only", "Only A is forged, AAAA is honest", ForgeDns(_FOREIGN[:1], hops=59),
+        does=(*(Dns(name, at=0.3 + 0.4 * i, times=4, every=2.1, kinds=(A,)) for i, name in enumerate(_ASKED)),
+        *everyday(9))),
+    Scenario("dns-two-injectors", "dns",
+        "Two injectors answer, each with an address of its own (Triplet Censors, FOCI 2020)", _USUAL,
+             (Rule(_BY_NAME, ForgeDns(_FOREIGN[:1], ("2001::1",), hops=52)),
+             Rule(_BY_NAME, ForgeDns(_FOREIGN[1:], ("2001::2",), hops="trigger", after=0.002))), NEAR_BOX),
+    _dns("http-after", "Lied to a sink that takes connections", ForgeDns(("93.184.215.34",), hops=55),
+        does=(*_questions(), Https(WA, at=2, times=3, every=2, hello="browser"), *everyday(9))),
+    _resolver("resolver-nxdomain",
+        "The provider's resolver says NXDOMAIN, another does not (Russia 2026, net4people 580)", 3),
     _resolver("resolver-refused", "The provider's resolver refuses", REFUSED),
     _resolver("resolver-lies", "The provider's resolver gives a page's address", ("203.0.113.80",)),
     _resolver("resolver-private", "The provider's resolver gives a private address", ("10.10.34.34",)),

@@ -36,58 +36,36 @@ def _in_path(payload: bytes, **more) -> Together:
     return Together(actions=(_page(payload, Headers(ttl="peer", ipid="peer", window=502), **more), Drop()))
 
 
-# fmt: off  (a table: one scenario after the other)
-ALL = [
-    _http(
-        "page-iran", "403 with an iframe, beside the genuine answer", _page(payloads.IRAN, flags="PA", reset_after=True)
-    ),
-    _http(
-        "redirect-iran",
-        "301 to 10.10.34.35, TTL mirrored",
-        _page(payloads.IRAN_REDIRECT, Headers(ttl="trigger"), flags="FPA"),
-    ),
+# fmt: off
+ALL = [  # a table, one scenario after the other
+    _http("page-iran", "403 with an iframe, beside the genuine answer",
+        _page(payloads.IRAN, flags="PA", reset_after=True)),
+    _http("redirect-iran", "301 to 10.10.34.35, TTL mirrored",
+        _page(payloads.IRAN_REDIRECT, Headers(ttl="trigger"), flags="FPA")),
     _http("page-russia", "A page of a provider, in one FIN packet", _page(payloads.RUSSIA, flags="FPA")),
-    _http(
-        "redirect-russia",
-        "302 to a warning page; the server is reset",
-        _page(payloads.RUSSIA_REDIRECT, flags="FPA", reset_server=True),
-    ),
+    _http("redirect-russia", "302 to a warning page; the server is reset",
+        _page(payloads.RUSSIA_REDIRECT, flags="FPA", reset_server=True)),
     _http("page-pakistan", "200 with a known page, at the border", _page(payloads.PAKISTAN, flags="PA"), FAR_BOX),
     _http("page-unknown", "A page that nobody has listed", _page(payloads.UNKNOWN, flags="FPA", reset_server=True)),
-    _http(
-        "page-copied",
-        "TTL and IP-ID as the server's next packet",
-        _page(payloads.UNKNOWN, Headers(ttl="peer", ipid="peer", window=502), flags="PA"),
-    ),
+    _http("page-copied", "TTL and IP-ID as the server's next packet",
+        _page(payloads.UNKNOWN, Headers(ttl="peer", ipid="peer", window=502), flags="PA")),
     _http("page-late", "The page loses the race", _page(payloads.UNKNOWN, flags="PA", after=0.12)),
-    _http(
-        "airtel",
-        "Page to the client, RST/ACK with IP-ID 242 and window 16 to the server",
-        Together(
-            actions=(
-                _page(payloads.UNKNOWN, Headers(ttl=61, ipid=242, window=16), flags="FPA"),
-                Reset(to="server", headers=Headers(ttl=61, ipid=242, window=16)),
-            )
-        ),
-    ),
+    _http("airtel", "Page to the client, RST/ACK with IP-ID 242 and window 16 to the server",
+        Together(actions=(_page(payloads.UNKNOWN, Headers(ttl=61, ipid=242, window=16), flags="FPA"),
+        Reset(to="server", headers=Headers(ttl=61, ipid=242, window=16))))),
     _http("page-in-path", "A known page, nothing genuine follows", _in_path(payloads.IRAN, flags="FPA")),
-    _http("page-in-path-unknown", "An unlisted page, nothing genuine follows", _in_path(payloads.UNKNOWN, flags="FPA")),
-    _http(
-        "redirect-in-path", "A known redirect, nothing genuine follows", _in_path(payloads.RUSSIA_REDIRECT, flags="PA")
-    ),
+    _http("page-in-path-unknown", "An unlisted page, nothing genuine follows",
+        _in_path(payloads.UNKNOWN, flags="FPA")),
+    _http("redirect-in-path", "A known redirect, nothing genuine follows",
+        _in_path(payloads.RUSSIA_REDIRECT, flags="PA")),
     _http("script", "A script is slipped into the answer", _page(payloads.SCRIPT, kind="forged_data", flags="PA")),
-    _http("garbage", "Forged bytes, then a reset", _page(b"\0" * 40, kind="forged_data", flags="PA", reset_after=True)),
+    _http("garbage", "Forged bytes, then a reset", _page(b"\0" * 40, kind="forged_data", flags="PA",
+        reset_after=True)),
     _http("fin", "A bare FIN", Inject(Headers(ttl=77, ipid="random"), flags="FA", kind="fin")),
     _http("drop", "From the Host line on nothing passes", Drop()),
     _http("drop-up", "From the Host line on nothing of the client passes", Drop(direction="up")),
-    _http(
-        "reset-triple",
-        "Three RST/ACK",
-        Reset(steps=(0, 1460, 4380), headers=Headers(ttl=88, ipid="random", window=2920, rise=1)),
-    ),
-    _http(
-        "reset-both-drop",
-        "RST to both ends, then dropped",
-        Together(actions=(Reset(to="both", headers=Headers(ttl=64, ipid=0)), Drop())),
-    ),
+    _http("reset-triple", "Three RST/ACK", Reset(steps=(0, 1460, 4380),
+        headers=Headers(ttl=88, ipid="random", window=2920, rise=1))),
+    _http("reset-both-drop", "RST to both ends, then dropped",
+        Together(actions=(Reset(to="both", headers=Headers(ttl=64, ipid=0)), Drop()))),
 ]
