@@ -106,7 +106,7 @@ def follow(
         As `analyze`.
     """
     with source:
-        analysis = Analysis(loaded)
+        analysis = Analysis(loaded, apps=source.info.apps)
         for frames in source.blocks():
             analysis.feed(frames)
             if progress is not None:

@@ -7,7 +7,7 @@ keyed by (rule, subject) and the later one stands, `across` replaces its last an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from analyzer import kernels, limits
 from analyzer.decode import Frames
@@ -39,15 +39,17 @@ class Analysis:
         Signatures and knowledge, as `signatures.load()` gives them.
     keep_flows : bool
         Keep the flows table of the whole capture for `Result.flow_table`.
+    apps : sequence of str
+        Names that `Frames.app` stands for; may grow while frames are fed.
     """
 
-    def __init__(self, loaded: Loaded, *, keep_flows: bool = True):
+    def __init__(self, loaded: Loaded, *, keep_flows: bool = True, apps: Sequence[str] = ()):
         self.loaded = loaded
         self.rules: dict[str, Rule] = {rule.id: rule for module in loaded.signatures for rule in module.RULES}
         self.tracker = Tracker()
         self.seen = SeenStore()
         self.dns, self.icmp = DnsWatch(self.seen), IcmpWatch(self.seen)
-        self.apps = AppWatch()
+        self.apps = AppWatch(apps)
         self.identifier = Identifier(loaded.knowledge, self.dns, self.apps)
         self.exhibits = Exhibits()
         self.keep_flows = keep_flows

@@ -122,7 +122,7 @@ def extract(
 
 
 def _pick(frames: Frames, rows: np.ndarray) -> Frames:
-    columns = {name: getattr(frames, name)[rows] for name in Frames._fields if name != "data"}
+    columns = {name: getattr(frames, name)[rows] for name in Frames._fields if name not in ("data", "app")}
     return Frames(data=frames.data, **columns)
 
 

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+NO_APPS = np.empty(0, np.int32)
+
 
 class Frames(NamedTuple):
     """A block of frames. Arrays are one-dimensional, C-contiguous, writable: the one form kernels are compiled for.
@@ -19,3 +21,6 @@ class Frames(NamedTuple):
     link: np.ndarray  # int32: link type (LINKTYPE_*), per frame, since pcapng mixes them
     iface: np.ndarray  # int32: interface number within the capture (pcapng: counted over all sections)
     number: np.ndarray  # int64: Wireshark's frame number, from 1, undecodable frames counted
+    app: np.ndarray = (
+        NO_APPS  # int32: which of the source's `apps` the file names for the frame, -1; empty: it names none
+    )

@@ -1,10 +1,13 @@
 """App names as they pass: what the capturing device says which app a packet belongs to.
 
-PCAPdroid appends a trailer to each frame when asked to (its file then says Ethernet); Apple's PKTAP header names the
-process. Both know better than any name or address, since they asked the system.
+PCAPdroid appends a trailer to each frame when asked to (its file then says Ethernet), or marks it in pcapng; Apple's
+PKTAP header names the process, and its pcapng refers to a block about it. They know better than any name or address,
+since they asked the system.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +25,8 @@ _PKTAP_HEADER = 108
 class AppWatch:
     """Remembers the app of each conversation, by its ends, until the conversation is identified."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names = names  # that `Frames.app` stands for
         self._apps: dict[tuple[int, bytes, bytes], str] = {}
 
     def look(self, packets: Packets, frames: Frames, first: int, count: int) -> None:
@@ -33,15 +37,19 @@ class AppWatch:
         tailed = (link == ETHERNET) & (frames.caplen[some] > TRAILER + 34)
         for k in range(len(MAGIC)):
             tailed &= frames.data[np.where(tailed, end - TRAILER + k, 0)] == MAGIC[k]
-        named = (tailed | (wrapped & (frames.caplen[some] >= _PKTAP_HEADER))) & (packets.sport[:count] >= 0)
-        for i in np.flatnonzero(named & (packets.icmp[:count] < 0)).tolist():
+        told = frames.app[some] >= 0 if len(frames.app) else np.zeros(count, bool)
+        named = tailed | told | (wrapped & (frames.caplen[some] >= _PKTAP_HEADER))
+        for i in np.flatnonzero(named & (packets.sport[:count] >= 0) & (packets.icmp[:count] < 0)).tolist():
             key = _key(packets, i)
             if key in self._apps or len(self._apps) >= MAX_APPS:
                 continue
-            at, size = int(end[i]) - TRAILER + _NAME_AT, _NAME_SIZE
-            if wrapped[i]:
-                at, size = int(frames.offset[first + i]) + _PKTAP_NAME_AT, _PKTAP_NAME_SIZE
-            name = frames.data[at : at + size].tobytes().split(b"\0")[0].decode("utf-8", "ignore").strip()
+            if told[i]:
+                name = self._names[frames.app[first + i]]
+            else:
+                at, size = int(end[i]) - TRAILER + _NAME_AT, _NAME_SIZE
+                if wrapped[i]:
+                    at, size = int(frames.offset[first + i]) + _PKTAP_NAME_AT, _PKTAP_NAME_SIZE
+                name = frames.data[at : at + size].tobytes().split(b"\0")[0].decode("utf-8", "ignore").strip()
             if name:
                 self._apps[key] = name
 

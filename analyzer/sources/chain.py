@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from analyzer.decode.frames import Frames
 from analyzer.errors import CaptureError
 from analyzer.sources import open_source
@@ -52,12 +54,15 @@ class Chain(Source):
         """Frames of one file, numbered on from those before it."""
         info, own = self.info, source.info
         numbers, interfaces, size = info.frames + info.other_records, len(info.interfaces), info.bytes_read
+        apps = len(info.apps)
         for frames in source.blocks():
             if int(frames.ts[0]) < self._end - OVERLAP_NS and own.frames == len(frames.ts):
                 raise CaptureError(f"{own.name} begins before the file ahead of it ends; mergecap joins such captures")
             self._end = max(self._end, int(frames.ts.max()))
             info.bytes_read = size + own.bytes_read
-            yield frames._replace(number=frames.number + numbers, iface=frames.iface + interfaces)
+            info.apps[apps:] = own.apps
+            app = np.where(frames.app >= 0, frames.app + np.int32(apps), np.int32(-1))
+            yield frames._replace(number=frames.number + numbers, iface=frames.iface + interfaces, app=app)
         self._add(own)
 
     def _add(self, own: SourceInfo) -> None:

@@ -10,25 +10,38 @@ from analyzer.sources import pcapng_blocks
 from analyzer.sources.recording import CUT, Recording
 from analyzer.sources.source import ByteOrder
 from analyzer.sources.walk import (
+    CUSTOM,
     DAMAGED,
     ENHANCED_PACKET,
     INCOMPLETE,
     INTERFACE,
     OTHER,
     PACKET,
+    PROCESS,
+    PROCESS_KEY,
     SECTION_HEADER,
     SIMPLE_PACKET,
     STATISTICS,
+    Apps,
     Clocks,
     walk_pcapng,
 )
 
 _BYTE_ORDER = b"\x1a\x2b\x3c\x4d"  # as a big-endian machine writes it
 _VERSIONS = ((1, 0), (1, 2))  # the second is the first, by a program that took new block types for a new version
-_SMALLEST = {SECTION_HEADER: 28, INTERFACE: 20, PACKET: 32, SIMPLE_PACKET: 16, STATISTICS: 24, ENHANCED_PACKET: 32}
+_SMALLEST = {
+    PROCESS: 16,
+    SECTION_HEADER: 28,
+    INTERFACE: 20,
+    PACKET: 32,
+    SIMPLE_PACKET: 16,
+    STATISTICS: 24,
+    ENHANCED_PACKET: 32,
+}
 _SMALLEST_BLOCK = 12
 _MAX_INTERFACES = 1 << 14  # in a file; phones have dozens, a damaged or hostile file any number
 _MAX_COMMENTS = 256
+_MAX_APPS = 1 << 12  # named in a section; a phone has some hundreds
 
 
 class Pcapng(Recording):
@@ -44,6 +57,8 @@ class Pcapng(Recording):
         self._known = self._base = 0  # interfaces of this section, and of those before it
         self._drops: dict[int, int] = {}
         self._clocks = Clocks(*(np.zeros(_MAX_INTERFACES, dtype) for dtype in (np.int64,) * 4 + (np.int32,)))
+        self._apps = Apps(*(np.zeros(_MAX_APPS, np.int64) for _ in Apps._fields))
+        self._named = self._processes = 0  # apps of this section, and how many of them are processes
         self._wrong: str | None = None
         window = self._window
         window.fill_to(12)
@@ -61,7 +76,9 @@ class Pcapng(Recording):
             count, window.at, self._number, why = walk_pcapng(
                 self._columns,
                 self._clocks,
+                self._apps,
                 self._known,
+                self._named,
                 self._base,
                 count,
                 window.at,
@@ -104,7 +121,12 @@ class Pcapng(Recording):
             self._interface(body)
         elif kind == STATISTICS:
             self._statistics(body)
+        elif kind == PROCESS:
+            self._app(PROCESS_KEY + self._processes, pcapng_blocks.process(body, self._order))
+            self._processes += 1
         else:
+            if kind == CUSTOM:
+                self._app(*pcapng_blocks.user_map(body, self._order))
             self._number += 1
             self.info.other_records += 1
         if self._wrong:
@@ -128,7 +150,7 @@ class Pcapng(Recording):
             self._is_wrong("a section of pcapng version {}.{}, which is unknown".format(*version))
             return
         self._base += self._known
-        self._known = 0
+        self._known = self._named = self._processes = 0
         found, info = pcapng_blocks.section(body[16:], self._order), self.info
         info.comments.extend(found.comments[: _MAX_COMMENTS - len(info.comments)])
         info.hardware = info.hardware or found.hardware
@@ -146,6 +168,16 @@ class Pcapng(Recording):
                 column[self._known] = value
             self._known += 1
             self.info.interfaces.append(found)
+
+    def _app(self, key: int, name: str | None) -> None:
+        """From here on, packets may say that they belong to an app by `key`."""
+        if not name or self._named == _MAX_APPS:
+            return
+        if not len(self._columns.app):
+            self._columns = self._columns._replace(app=np.full(len(self._columns.ts), -1, np.int32))
+        self._apps.key[self._named], self._apps.place[self._named] = key, len(self.info.apps)
+        self._named += 1
+        self.info.apps.append(name)
 
     def _statistics(self, body: bytes) -> None:
         interface, lost = pcapng_blocks.drops(body, self._order)

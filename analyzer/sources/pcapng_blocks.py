@@ -12,6 +12,12 @@ _END, _COMMENT = 0, 1
 _HARDWARE, _OS, _APPLICATION = 2, 3, 4
 _NAME, _DESCRIPTION, _RESOLUTION, _FILTER, _OFFSET = 2, 3, 9, 11, 14
 _DROPPED_BY_INTERFACE, _DROPPED_BY_OS = 5, 7
+_PROCESS_NAME = 2
+_PCAPDROID, _USER_MAP, _USER_MAP_BYTES = (
+    62652,
+    1,
+    14,
+)  # private enterprise number; type of block; bytes before the names
 _MICROSECONDS = 6
 _MAX_DECIMAL, _MAX_BINARY = 19, 63  # finer units do not fit 64 bits even for one second
 _MAX_OFFSET_S = 4_600_000_000  # past the year 2115, and inside 2^62 nanoseconds
@@ -93,6 +99,25 @@ def drops(body: bytes, order: ByteOrder) -> tuple[int, int | None]:
         if code in (_DROPPED_BY_INTERFACE, _DROPPED_BY_OS) and len(value) == 8
     }
     return int.from_bytes(body[:4], order), sum(found.values()) if found else None
+
+
+def process(body: bytes, order: ByteOrder) -> str | None:
+    """Name of a process, from Apple's block about it: its number, then options."""
+    return next((_text(value) for code, value in options(body[4:], order) if code == _PROCESS_NAME), None)
+
+
+def user_map(body: bytes, order: ByteOrder) -> tuple[int, str | None]:
+    """(user id, name of the app that runs under it) from PCAPdroid's custom block; no name in anybody else's.
+
+    Behind the enterprise number: version, 16 bits; type and padding, 8 each; user id, 32; then the lengths of the
+    package's and the app's name, 8 each, and both (pcap_dump.c).
+    """
+    number, version = int.from_bytes(body[:4], order), int.from_bytes(body[4:6], order)
+    if len(body) < _USER_MAP_BYTES or (number, version, body[6]) != (_PCAPDROID, 1, _USER_MAP):
+        return -1, None
+    package, name = _USER_MAP_BYTES + body[12], _USER_MAP_BYTES + body[12] + body[13]
+    texts = _text(body[package:name]), _text(body[_USER_MAP_BYTES:package])
+    return int.from_bytes(body[8:12], order), texts[0] or texts[1] or None
 
 
 def _text(value: bytes) -> str:

@@ -76,7 +76,7 @@ class Recording(Source):
         columns = self._columns
         offset = columns.offset[:count]
         offset -= start
-        rest = (column[:count] for column in columns[2:])
+        rest = (column[:count] for column in columns[2:])  # `app` may be empty, and then stays so
         return Frames(columns.data[start : self._window.at], offset, *rest)
 
     def _damaged(self) -> None:

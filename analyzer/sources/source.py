@@ -35,6 +35,7 @@ class SourceInfo:
     hardware: str | None = None
     os: str | None = None
     application: str | None = None
+    apps: list[str] = field(default_factory=list)  # that the file names for frames: `Frames.app` is a place in it
     kernel_drops: int | None = None  # packets that the capturing machine says it lost; None: it does not say
     frames: int = 0  # handed out so far
     other_records: int = 0  # system calls, journal entries, custom blocks: no packets, but Wireshark numbers them

@@ -15,11 +15,24 @@ INCOMPLETE, FULL, DAMAGED, OTHER = 0, 1, 2, 3  # why a walk ended
 IN_ORDER, SWAPPED, PERHAPS_SWAPPED = 0, 1, 2  # order of a pcap record's two lengths
 
 SECTION_HEADER, INTERFACE, PACKET, SIMPLE_PACKET, STATISTICS, ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
+PROCESS = 0x80000001  # Apple's: a process that packets name by its place in the section
 JOURNAL, CUSTOM, CUSTOM_NO_COPY = 9, 0xBAD, 0x40000BAD  # these and system calls have a frame number in Wireshark
 SYSTEM_CALL, SYSTEM_CALL_2, SYSTEM_CALL_2_LARGE = 0x204, 0x216, 0x221
 
 TIMES, PARTS, BINARY = 0, 1, 2  # how an interface's clock becomes nanoseconds: multiply, divide, or 2^-n seconds
 _LATEST_NS = 1 << 62  # the year 2116: later times come from damaged files, and arithmetic on them must not overflow
+
+
+_COMMENT, _PROCESS_OF, _EFFECTIVE_PROCESS_OF = 1, 0x8001, 0x8003  # options of a packet
+_MAX_OPTIONS = 16  # of a packet that are looked at
+PROCESS_KEY = 1 << 40  # added to a process's place: PCAPdroid's user ids are keys of their own
+
+
+class Apps(NamedTuple):
+    """What packets of a section may call the app that they belong to; `walk_pcapng` looks only where some are known."""
+
+    key: np.ndarray  # int64: a user id, or PROCESS_KEY and a place
+    place: np.ndarray  # int64: in `SourceInfo.apps`
 
 
 class Clocks(NamedTuple):
@@ -104,14 +117,50 @@ def for_python(kind):
     """Whether a block that holds no frame matters: it says something, or Wireshark gives it a frame number."""
     if kind == SECTION_HEADER or kind == INTERFACE or kind == STATISTICS:
         return True
-    if kind == JOURNAL or kind == CUSTOM or kind == CUSTOM_NO_COPY:
+    if kind == PROCESS or kind == JOURNAL or kind == CUSTOM or kind == CUSTOM_NO_COPY:
         return True
     return kind == SYSTEM_CALL or kind == SYSTEM_CALL_2 or kind == SYSTEM_CALL_2_LARGE
 
 
 @kernel
-def walk_pcapng(frames, clocks, known, base, count, at, end, big, longest, longest_block, number):
-    """As `walk_pcap`, over the blocks of one pcapng section that has `known` interfaces, the first of them `base`."""
+def user_id(data, at, size):
+    """The number in a comment such as "u-10123", by which PCAPdroid marks packets; -1 in any other."""
+    if size < 3 or size > 12 or data[at] != 0x75 or data[at + 1] != 0x2D:
+        return -1
+    number = 0
+    for k in range(2, size):
+        if data[at + k] < 0x30 or data[at + k] > 0x39:
+            return -1
+        number = number * 10 + data[at + k] - 0x30
+    return number
+
+
+@kernel
+def named_app(data, at, end, big, apps, named):
+    """Place of the app that a packet's options name, -1 without. Of two, the last: on whose behalf the first one acts."""
+    found = -1
+    for _ in range(_MAX_OPTIONS):
+        if at + 4 > end:
+            return found
+        code, size = u16(data, at, big), u16(data, at + 2, big)
+        if code == 0 or at + 4 + size > end:
+            return found
+        key = -1
+        if code == _COMMENT:
+            key = user_id(data, at + 4, size)
+        elif (code == _PROCESS_OF or code == _EFFECTIVE_PROCESS_OF) and size == 4:
+            key = PROCESS_KEY + u32(data, at + 4, big)
+        if key >= 0:
+            for k in range(named):
+                if apps.key[k] == key:
+                    found = apps.place[k]
+        at += 4 + (size + 3) // 4 * 4
+    return found
+
+
+@kernel
+def walk_pcapng(frames, clocks, apps, known, named, base, count, at, end, big, longest, longest_block, number):
+    """As `walk_pcap`, over the blocks of one pcapng section: `known` interfaces, the first of them `base`; `named` apps."""
     data = frames.data
     while count < len(frames.ts):
         if at + 8 > end:
@@ -161,6 +210,11 @@ def walk_pcapng(frames, clocks, known, base, count, at, end, big, longest, longe
             frames.origlen[count] = max(origlen, caplen)
             frames.link[count] = clocks.link[iface]
             frames.iface[count] = base + iface
+            if len(frames.app) > 0:
+                behind = at + fixed + (caplen + 3) // 4 * 4
+                frames.app[count] = -1
+                if kind == ENHANCED_PACKET:
+                    frames.app[count] = named_app(data, behind, at + length - 4, big, apps, named)
             frames.number[count] = number
             number += 1
             count += 1

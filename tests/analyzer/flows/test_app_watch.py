@@ -7,9 +7,12 @@ import numpy as np
 from scapy.layers.inet import IP
 
 import signatures
+from analyzer.api import analyze
 from analyzer.engine import Analysis
 from analyzer.result import CaptureInfo, Result
+from analyzer.sources.chain import Chain
 from analyzer.tables import Cut
+from tests.analyzer.sources import build
 from tests.conversation import Conversation, frames_of, packets_of
 
 ETHERNET, PKTAP, RAW_BSD = 1, 258, 12
@@ -44,6 +47,29 @@ def test_pktap_names_the_process():
     result = result_of(lambda p: with_pktap(p, b"WhatsApp"), PKTAP, Conversation("web.whatsapp.com").works())
     flow = result.flow_table.row(0)
     assert (flow.app, flow.service, flow.role, flow.identified_by) == ("WhatsApp", "whatsapp", "web", "app")
+
+
+def in_pcapng(before: bytes, options: bytes, *talks: Conversation) -> bytes:
+    """A capture of raw IP packets, each with the same options."""
+    data = build.section() + build.interface(link=101) + before
+    for at, packet in packets_of(*talks):
+        data += build.enhanced(build.Packet(1_700_000_000_000_000 + int(at * 1000), packet), options=options)
+    return data
+
+
+def test_pcapdroid_names_apps_in_pcapng():
+    marks = build.user_map(10123, b"org.telegram.messenger", b"Telegram"), build.option(1, b"u-10123")
+    result = analyze(in_pcapng(*marks, Conversation("example.org").works()), signatures.load())
+    flow = result.flow_table.row(0)
+    assert (flow.app, flow.service, flow.identified_by) == ("Telegram", "telegram", "app")
+
+
+def test_a_rotated_capture_names_apps_file_by_file(tmp_path):
+    talks = Conversation("example.org").works(), Conversation("example.org", sport=50_123).works()
+    for name, app, talk in zip(("a", "b"), (b"Telegram", b"WhatsApp"), talks, strict=True):
+        (tmp_path / name).write_bytes(in_pcapng(build.process(app), build.process_of(0), talk))
+    result = analyze(Chain([tmp_path / "a", tmp_path / "b"]), signatures.load())
+    assert result.flow_table.app.tolist() == ["Telegram", "WhatsApp"]
 
 
 def test_an_app_that_probes_anothers_host_is_not_the_other():

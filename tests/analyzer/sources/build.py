@@ -96,5 +96,21 @@ def statistics(interface: int, order: str = LITTLE, **counters: int) -> bytes:
     return block(5, body, order)
 
 
+def process(name: bytes, order: str = LITTLE) -> bytes:
+    """Apple's block about a process; packets refer to it by its place."""
+    return block(0x80000001, struct.pack(order + "I", 77) + option(2, name, order) + option(4, bytes(16), order), order)
+
+
+def process_of(place: int, order: str = LITTLE, effective: bool = False) -> bytes:
+    """Option of a packet: whose it is, or on whose behalf."""
+    return option(0x8003 if effective else 0x8001, struct.pack(order + "I", place), order)
+
+
+def user_map(uid: int, package: bytes, app: bytes, order: str = LITTLE, number: int = 62652) -> bytes:
+    """PCAPdroid's block: which app runs under a user id."""
+    lengths = bytes((len(package), len(app)))
+    return block(0xBAD, struct.pack(order + "IHBBI", number, 1, 1, 0, uid) + lengths + package + app, order)
+
+
 def pcapng(packets: Iterable[Packet] = PACKETS, order: str = LITTLE) -> bytes:
     return section(order) + interface(order) + b"".join(enhanced(packet, order) for packet in packets)

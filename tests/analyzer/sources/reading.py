@@ -25,7 +25,7 @@ def read(where, **options) -> tuple[list[Frame], SourceInfo]:
 
 def unpack(block) -> list[Frame]:
     data = block.data.tobytes()
-    rows = zip(*(column.tolist() for column in block[1:]), strict=True)
+    rows = zip(*(column.tolist() for column in block[1:8]), strict=True)
     return [
         Frame(ts, data[offset : offset + caplen], origlen, link, iface, number)
         for offset, caplen, origlen, ts, link, iface, number in rows

@@ -1,7 +1,7 @@
 import pytest
 
 from analyzer.errors import CaptureError
-from analyzer.sources import pcapng
+from analyzer.sources import open_source, pcapng
 from tests.analyzer.sources import build
 from tests.analyzer.sources.build import BIG, LITTLE, PACKETS, Packet
 from tests.analyzer.sources.reading import read
@@ -109,6 +109,58 @@ def test_blocks_that_wireshark_numbers_take_a_number(kind):
     data = build.section() + build.interface() + build.enhanced(PACKETS[0])
     frames, _ = read(data + build.block(kind, bytes(64)) + build.enhanced(PACKETS[1]))
     assert [frame.number for frame in frames] == [1, 3]
+
+
+def named(data: bytes) -> list[str | None]:
+    """The app that the file names for each frame."""
+    with open_source(data) as source:
+        places = [place for block in source.blocks() for place in block.app.tolist() or [-1] * len(block.ts)]
+        return [source.info.apps[place] if place >= 0 else None for place in places]
+
+
+@ORDERS
+def test_pcapdroid_marks_packets_with_user_ids(order):
+    comments = [b"u-10123", b"u-10123 ", b"u-", b"u-77", b"hello", b"u-10124", b"u-99999999999999"]
+    options = [build.option(1, comment, order) + build.option(0, b"", order) for comment in comments]
+    maps = build.user_map(10123, b"com.whatsapp", b"WhatsApp", order) + build.user_map(10124, b"org.app", b"", order)
+    head = build.section(order) + build.interface(order) + build.enhanced(PACKETS[0], order, options[0])
+    data = head + maps + b"".join(build.enhanced(PACKETS[1], order, each) for each in options)
+    assert named(data) == [None, "WhatsApp", None, None, None, None, "org.app", None]
+    assert [frame.number for frame in read(data)[0]] == [1, *range(4, 11)]  # Wireshark numbers custom blocks
+
+
+def test_in_root_mode_the_direction_stands_before_the_mark():
+    options = build.option(2, b"\2\0\0\0") + build.option(1, b"u-5")
+    data = build.section() + build.interface() + build.user_map(5, b"", b"Signal")
+    assert named(data + build.enhanced(PACKETS[3], options=options)) == ["Signal"]
+
+
+def test_custom_blocks_of_others_name_nobody():
+    data = build.section() + build.interface() + build.user_map(5, b"", b"Signal", number=4711)
+    assert named(data + build.enhanced(PACKETS[0], options=build.option(1, b"u-5"))) == [None]
+
+
+@ORDERS
+def test_apple_refers_to_processes_by_their_place_in_the_section(order):
+    head = build.section(order) + build.interface(order)
+    first = head + build.process(b"Telegram", order) + build.process(b"networkd", order)
+    second = head + build.process(b"WhatsApp", order)
+    of = build.process_of
+    data = first + build.enhanced(PACKETS[0], order, of(0, order)) + build.enhanced(PACKETS[1], order, of(5, order))
+    on_behalf = of(1, order) + of(0, order, effective=True)
+    data += build.enhanced(PACKETS[3], order, on_behalf) + build.obsolete(PACKETS[1], order)
+    assert named(data + second + build.enhanced(PACKETS[0], order, of(0, order))) == [
+        "Telegram", None, "Telegram", None, "WhatsApp",
+    ]  # fmt: skip
+    assert [frame.number for frame in read(data)[0]] == [1, 2, 3, 4]
+
+
+def test_names_of_apps_are_bounded(monkeypatch):
+    monkeypatch.setattr(pcapng, "_MAX_APPS", 3)
+    data = build.section() + build.interface() + build.process(b"x") * 10
+    with open_source(data + build.enhanced(PACKETS[0], options=build.process_of(9))) as source:
+        assert [block.app.tolist() for block in source.blocks()] == [[-1]]
+        assert source.info.apps == ["x"] * 3
 
 
 def test_a_block_larger_than_the_window_is_passed_over():
