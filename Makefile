@@ -31,6 +31,9 @@ axe: ## the accessibility checker of the browser tests, from npm; without npm th
 		echo "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745  axe-core-4.14.1.tgz" | sha256sum --quiet -c && \
 		tar -xzf axe-core-4.14.1.tgz; }
 
+accuracy: packages-test .venv/ready ## how the analyzer fares in what `make lab` made
+	@$(RUN) tests.lab.accuracy build/lab
+
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
 python = $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
