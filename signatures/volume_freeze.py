@@ -38,6 +38,7 @@ WITHIN = 4 * MSS  # bytes: plus or minus two packets, for the box counts at anot
 WITHIN_PACKETS = 4  # both directions; ACKs are sent for one packet or for two
 QUIET, QUIET_RTTS = 5 * SECOND, 20  # a sender on a living path resends within this (RFC 6298)
 UNHEARD, UNHEARD_FOR = 3, 2 * SECOND  # resends into the void after which it is not chance (see sni_filtering)
+PROMPT = SECOND  # what is said later than this after the last answer was said into a pause: a NAT may have forgotten
 TRAILING = SECOND  # an ACK of the server may follow its last data; later, somebody is alive
 AGREE = 3  # flows: with two, chance puts one in ten into the other's window
 ALMOST = 2
@@ -99,8 +100,9 @@ class _Leg(NamedTuple):
 
     up: bool
     passed: np.ndarray  # bytes that came through
-    packets: np.ndarray  # -1 where they cannot be counted
+    packets: np.ndarray  # of both sides; -1 where they cannot be counted
     stopped: np.ndarray
+    quiet: np.ndarray  # fell silent and was not heard again, but may have had nothing to say
     at: np.ndarray  # time of the last new byte
 
 
@@ -109,58 +111,53 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     a = seen.attempts
     a = a[(a.proto == 6) & (a.synacks > 0) & (a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED) == 0)]
     found: list[Finding] = []
-    for leg in (_down(a, seen.end), _up(a)):
+    for leg in (_leg(a, False, seen.end), _leg(a, True, seen.end)):
         alone = leg.stopped.copy()
         for unit in _units(a, leg.stopped):
             group = _agreeing(leg, unit[leg.stopped[unit]])
             if len(group) >= ALMOST and _on_a_living_path(a, leg, unit, group):
+                group = _with_the_quiet(a, leg, unit, group)
                 alone[group] = False
                 found += _cluster(a, leg, unit, group, seen)
         found += [_one(a, leg, i) for i in np.flatnonzero(alone).tolist()]
     return found
 
 
-def _down(a: Table, end: int) -> _Leg:
-    """Answers that stopped. At the client: silence with more to come, or unheard; at the server: resends unheard."""
-    far = a.vantage == Vantage.SERVER
-    passed = np.where(far, a.new_down - np.maximum(a.unacked_down, 0), a.new_down)
-    ended = (a.rst_at >= 0) | (a.fin_up >= 0)
-    waited = np.where(ended, a.end, end) - a.last_new_down >= np.maximum(QUIET, QUIET_RTTS * a.syn_rtt)
-    unheard = (a.alone_up > UNHEARD) & (a.last_up - a.last_down >= UNHEARD_FOR)
-    unheard &= (a.unacked_up > 0) | (a.fin_up > a.last_down)
-    silent = (a.last_down - a.last_new_down <= TRAILING) & (a.unacked_down == 0) & (a.zero_windows == 0)
-    received = ~far & silent & waited & (unheard | a.unfinished_down)
-    sent = far & _resent_unheard(a.unacked_down, a.resent_down, a.end - a.last_new_down)
-    stopped = (received | sent) & (a.fin_down < 0) & (a.rsts_down == 0) & _far_enough(passed, a)
-    return _Leg(False, passed, np.where(far, -1, _heard(a)), stopped, a.last_new_down)
+def _leg(a: Table, up: bool, end: int) -> _Leg:
+    """One direction; what can be seen depends on whether the capture was made at its sender or at its receiver."""
+    me, you = ("up", "down") if up else ("down", "up")
 
+    def column(name: str, side: str) -> np.ndarray:
+        return a.columns[f"{name}_{side}"]
 
-def _up(a: Table) -> _Leg:
-    """Uploads that stopped, as the client sees them."""
-    passed = a.new_up - np.maximum(a.unacked_up, 0)
-    near = (a.vantage != Vantage.SERVER) & (a.new_up > a.new_down)
-    stopped = near & _resent_unheard(a.unacked_up, a.resent_up, a.end - a.last_new_up) & (a.zero_windows == 0)
-    stopped &= (a.fin_down < 0) & (a.rsts_down == 0) & (a.fin_up < 0) & _far_enough(passed, a)
-    return _Leg(True, passed, _heard(a), stopped, a.last_new_up)
-
-
-def _heard(a: Table) -> np.ndarray:
-    """Packets of both sides, as far as the client's were followed by one of the server."""
-    return a.packets_down + a.packets_up - a.alone_up
-
-
-def _resent_unheard(unacked: np.ndarray, resent: np.ndarray, span: np.ndarray) -> np.ndarray:
-    return (unacked > 0) & (resent >= UNHEARD) & (span >= QUIET)
-
-
-def _far_enough(passed: np.ndarray, a: Table) -> np.ndarray:
-    return (passed > 0) & (passed <= SMALL) & ((passed >= AFTER_A_NAME) | (_heard(a) > AFTER_A_NAME_PACKETS))
+    at_sender = (a.vantage == Vantage.SERVER) != up
+    unacked, last_new = column("unacked", me), column("last_new", me)
+    passed = np.where(at_sender, column("new", me) - np.maximum(unacked, 0), column("new", me))
+    packets = np.where(at_sender, -1, a.packets_up + a.packets_down - column("alone", you))
+    # received: nothing more comes, neither data nor ACK, though a record, a body or a burst is not whole
+    left_by_us = (a.rst_at >= 0) | (column("fin", you) >= 0)
+    waited = np.where(left_by_us, a.end, end) - last_new >= np.maximum(QUIET, QUIET_RTTS * a.syn_rtt)
+    silent = ~at_sender & waited & (column("last", me) - last_new <= TRAILING) & (unacked == 0)
+    spoke = (column("alone", you) > UNHEARD) & (column("last", you) - column("last", me) >= UNHEARD_FOR)
+    pressed = column("last_new", you) - column("last", me)
+    pressed = spoke & (column("unacked", you) > 0) & (pressed > 0) & (pressed <= PROMPT)
+    silent &= (column("fin", me) < 0) & (column("rsts", me) == 0)
+    received = silent & (pressed | (column("left", me) > 0) | column("unfinished", me))
+    # sent: the same bytes again and again, and no ACK of them; begun while the other side was just heard
+    sent = at_sender & (unacked > 0) & (column("resent", me) >= UNHEARD) & (a.end - last_new >= QUIET)
+    sent &= (last_new - column("last", you) <= PROMPT) & (column("rsts", you) == 0)
+    far_enough = (passed >= AFTER_A_NAME) | (packets > AFTER_A_NAME_PACKETS)
+    judged = (passed > 0) & (passed <= SMALL) & far_enough & (a.zero_windows == 0)
+    judged &= (a.new_up > a.new_down) == up
+    if up:
+        judged &= a.fin_down < 0  # a server may close without reading on
+    return _Leg(up, passed, packets, judged & (received | sent), judged & silent & spoke, last_new)
 
 
 def _units(a: Table, stopped: np.ndarray) -> Iterator[np.ndarray]:
-    """Row numbers of all flows of one client (of one server, captured there) of which two or more stopped."""
+    """Row numbers of all flows of one client of which two or more stopped; all that was captured at servers is one."""
     far = a.vantage == Vantage.SERVER
-    whose = np.where(far, a.server, a.client) * 2 + far
+    whose = np.where(far, -1, a.client)
     order = np.argsort(whose, kind="stable")
     for unit in np.split(order, np.flatnonzero(np.diff(whose[order])) + 1):
         if stopped[unit].sum() >= ALMOST:
@@ -195,6 +192,14 @@ def _on_a_living_path(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray) 
     return places and bool((a.last_down[others] > stopped.max()).any())
 
 
+def _with_the_quiet(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """And flows of the same targets that fell silent there, without showing that more was to come."""
+    volumes = leg.passed[group]
+    same = leg.quiet[unit] & np.isin(a.target[unit], a.target[group]) & (len(group) >= AGREE)
+    same &= (leg.passed[unit] >= volumes.max() - WITHIN) & (leg.passed[unit] <= volumes.min() + WITHIN)
+    return np.union1d(group, unit[same])
+
+
 def _cluster(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray, seen: Seen) -> list[Finding]:
     """Findings about each target of flows that agree."""
     volumes, rule = leg.passed[group], SAME if len(group) >= AGREE else TWICE
@@ -217,7 +222,9 @@ def _cluster(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray, seen: See
         survived = went_on.get(int(a.target[mine[0]]), 0)
         if survived >= len(mine):
             continue  # where most come further, what stops is no rule
-        subject, flows = f"target {seen.text(a.target[mine[0]])}", a[mine]
+        flows = a[mine]
+        whose = flows.server[0] if flows.vantage[0] == Vantage.SERVER else flows.client[0]
+        subject = f"target {seen.text(flows.target[0])} at {seen.text(whose)} ({measured['direction']})"
         witnesses = [Witness(frame, "trigger") for frame in flows.asked_frame.tolist()[:8] if frame >= 0]
         witnesses += [Witness(frame, "missing_after") for frame in flows.last_frame.tolist()[:8]]
         found.append(_about(rule, subject, flows, measured | {"flows_beyond": survived}, witnesses))

@@ -70,6 +70,56 @@ def test_silence_to_the_end_of_the_capture_counts_when_more_was_to_come(loaded):
     assert not rules(analyze(*whole, *others(), loaded=loaded))  # nothing says that more was to come
 
 
+def records(size, *, at):
+    """A download in TLS records of 4 kB, every segment pushed, as far as `size`."""
+    stream = (b"\x17\3\3\x10\0" + bytes(4096)) * (size // 4101 + 1)
+    talk = Conversation("cdn.example.net", SERVERS[0], at=at).open().hello().answer()
+    for start in range(0, size, 1400):
+        talk.down("PA", stream[start : min(start + 1400, size)], after=1).up(after=0.1)
+    return talk
+
+
+def test_a_record_cut_in_its_middle_counts_too(loaded):
+    cut, whole = 18_200, 4 * 4101
+    assert "freeze.same_volume" in rules(
+        analyze(*(records(cut, at=at) for at in (0, 2e4, 4e4)), *others(8e4), loaded=loaded)
+    )
+    assert not rules(analyze(*(records(whole, at=at) for at in (0, 2e4, 4e4)), *others(8e4), loaded=loaded))
+
+
+def test_what_fell_silent_at_the_same_place_is_counted_with_the_others(loaded):
+    sure = [gives_up(download(16_384, at=at)) for at in (0, 20_000, 40_000)]
+    quiet = gives_up(download(16_384, at=50_000, push=True))  # as it stands, perhaps only an idle connection
+    (method,) = state(analyze(*sure, quiet, *others(80_000), loaded=loaded)).methods
+    assert len(method.flows) == 4
+    assert not rules(
+        analyze(*(gives_up(download(16_384, at=at, push=True)) for at in (0, 20_000, 40_000)), loaded=loaded)
+    )
+
+
+def test_a_nat_that_forgets_idle_connections(loaded):
+    talks = []
+    for at in (0, 20_000, 40_000):
+        talk = download(16_384, at=at, push=True).up("PA", b"\x17\3\3\0\x40" + bytes(64), after=6_000)
+        talks.append(talk.resend(5))
+    assert not rules(analyze(*talks, *others(80_000), loaded=loaded))
+
+
+def upload(size, *, at, resends=5, **kind):
+    talk = Conversation("cdn.example.net", SERVERS[0], at=at, **kind).open().hello().answer()
+    for _ in range(size // 1400):
+        talk.up("PA", bytes(1400), after=1).down("A", after=1)
+    return talk.up("PA", bytes(1400), after=1).resend(resends)
+
+
+def test_uploads_freeze_too(loaded):
+    talks = [upload(28_000, at=at) for at in (0, 20_000, 40_000)]
+    result = analyze(*talks, *others(80_000), loaded=loaded)
+    assert "freeze.same_volume" in rules(result)
+    assert state(result).methods[0].method.action == "freeze"
+    assert abs(state(result).methods[0].freeze_bytes - 28_000) <= 1460
+
+
 def test_different_volumes_are_chance(loaded):
     talks = [gives_up(download(size, at=at)) for size, at in ((16_384, 0), (48_000, 20_000), (120_000, 40_000))]
     assert rules(analyze(*talks, *others(80_000), loaded=loaded)) == ["freeze.stopped_midway"]
