@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from analyzer.signature import Finding, Method
 
-SILENT_ACTIONS = ("drop", "delayed_drop", "ack_drop", "freeze")
+SILENT_ACTIONS = ("freeze", "drop", "delayed_drop", "ack_drop")  # of equals the first: it says more
 SLOWING = ("police", "shape", "random_loss", "ack_drop")
 _RANK = {"conclusive": 3, "strong": 2, "supporting": 1, "weak": 0}
 _CANCELLED_BY_GENUINE = ("header", "silence")
