@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.limiter.epochs import PACKET, burst_rate, epochs, slopes
+from analyzer.limiter.epochs import PACKET, epochs, slopes
 from analyzer.limiter.loss import Offered
 
 EMPTY_PACKETS = 2  # a policer drops below one packet; the other is for the time a lost packet has not

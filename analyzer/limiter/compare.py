@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.limiter.bucket import Bucket
-from analyzer.limiter.epochs import PACKET, between_epochs
 from analyzer.limiter.delay import floor
+from analyzer.limiter.epochs import PACKET, between_epochs
 from analyzer.limiter.leg import Leg
 
 LEAST = 6  # intervals for a slope with an error
@@ -25,9 +25,13 @@ VARIED = 0.5  # times the rate between the others' 10th and 90th percentile: els
 QUIET = 0.25  # of the rate: below, the others leave the limiter to the flow
 QUIET_SECONDS = 2.0
 ALONE = 0.20  # the flow alone gets the limit within this
-BIN_SECONDS, BIN_ROUND_TRIPS, BIN_PACKETS = 0.5, 4.0, 8.0  # a bin in which a queue's output is counted: the longest of these
+BIN_SECONDS, BIN_ROUND_TRIPS, BIN_PACKETS = (
+    0.5,
+    4.0,
+    8.0,
+)  # a bin in which a queue's output is counted: the longest of these
 FASTER = 2.0  # times the rate: further apart than plans, shares and round trips explain
-BURST_SECONDS = 4.0  # worth of tokens that a line's own bucket may hand out at once, or twice the depth seen
+BURST_SECONDS = 3.0  # worth of tokens that a line's own bucket may hand out at once (Cisco: 1.5 s, extended 3 s)
 SAME = 0.10  # of a rate: two limits that agree are one
 
 
@@ -120,7 +124,17 @@ def compare(limit: Limit, others: Passed) -> Comparison:
 def outran(limit: Limit, size: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """Which transfers (bytes, and seconds that they took) cannot have passed this limiter, full bucket or not."""
     burst = max(BURST_SECONDS * limit.rate, 2 * limit.depth)
-    return (size > burst + limit.rate * seconds) & (size > FASTER * limit.rate * seconds)
+    return size > burst + FASTER * limit.rate * seconds
+
+
+def exceeds(limit: Limit, passed: Passed) -> bool:
+    """Whether any part of a transfer cannot have passed this limiter."""
+    burst = max(BURST_SECONDS * limit.rate, 2 * limit.depth)
+    if not len(passed.t):
+        return False
+    allowed = FASTER * limit.rate * (passed.t - passed.t[0])
+    before = np.concatenate(([0.0], passed.total[:-1])) - allowed
+    return bool((passed.total - allowed - np.minimum.accumulate(before)).max() > burst)
 
 
 def agree(one: Limit, other: Limit) -> bool:

@@ -32,6 +32,10 @@ class Offered(NamedTuple):
     def __len__(self) -> int:
         return len(self.t)
 
+    def only(self, which: np.ndarray) -> Offered:
+        """Some of it."""
+        return Offered(self.t[which], self.size[which], self.lost[which], self.at_sender, self.resent)
+
 
 def offered(stream: Stream) -> Offered:
     """Passes and losses from wherever the capture stands."""

@@ -28,6 +28,7 @@ BURSTS = (
     0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
 )
 UNHELD_PACKETS = 0.75  # median wait in packets at the rate: behind a queue that is the limit, one is always being sent
+QUEUE_SPREAD = 0.02  # of the slopes between a full queue's drops: a line's clock does not stray further [lab]
 PLATEAU, PLATEAU_SHARE = 0.10, 0.60  # of the output within this of its median rate: a line's clock, idle ends apart
 PLATEAU_RUN = 16 * 1448  # bytes of a run: single packets are too uneven to have a rate
 
@@ -64,6 +65,14 @@ def held(leg: Leg, rate: float) -> bool | None:
     if np.median(leg.waits) <= UNHELD_PACKETS * FULL_PACKET / rate:
         return False
     return False if burstiness(leg.out_t, leg.out, rate) >= BURSTS else None
+
+
+def queue_rate(leg: Leg, bucket: Bucket | None) -> float | None:
+    """The rate (bytes/s) at which a queue drained that packets stood in; None where none is seen."""
+    rate = plateau(leg.out_t, leg.out)
+    if rate is None and bucket is not None and bucket.spread <= QUEUE_SPREAD and fits(bucket):
+        rate = bucket.rate  # ACKs that jump hide the evenness; the drops of a full queue show the rate as well
+    return rate if rate is not None and queued(leg.waits, leg.rtt, rate) else None
 
 
 def polices(bucket: Bucket, leg: Leg) -> bool:

@@ -1,0 +1,139 @@
+"""Whose limit it is: the limits that a service's flows run into, held against the other flows of the same client.
+
+Other flows in the same minutes that passed more than the limit allows, without taking anything from it, are not behind
+it: then it is not the line's. Flows that take what the limited ones lose, or run into the same rate, are behind it too.
+Everything else says nothing: without a control the cause of a limit stays unknown.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from analyzer.limiter import compare
+from analyzer.limiter.bucket import Bucket, fit
+from analyzer.limiter.compare import Comparison, Limit
+from analyzer.limiter.leg import Leg, pool
+from analyzer.limiter.mechanism import polices, queue_rate
+from analyzer.limiter.units import Side, unit_of
+from analyzer.tables import Table
+
+NEAR = 60_000_000_000  # ns around the limited time in which others tell of the same line
+CONTROL = 20_000  # bytes of a transfer that is a control: less says nothing of a rate
+APART, SHARED, UNKNOWN = "apart", "shared", "unknown"
+
+
+class Held(NamedTuple):
+    """A limit at work on some flows of a side (by their index in it)."""
+
+    limit: Limit
+    flows: tuple[int, ...]
+    bucket: Bucket | None
+    leg: Leg
+
+
+class Judged(NamedTuple):
+    """A limit, and what the others say about it."""
+
+    held: Held
+    comparison: Comparison
+    faster: np.ndarray  # rows of the attempts table: controls that cannot have passed it
+    controls: np.ndarray  # rows: all controls
+    says: str  # apart, shared or unknown
+
+
+def seed_of(row) -> int:
+    """A number that is a flow's own, so that two runs resample alike."""
+    return crc32(f"{row.client} {row.client_port} {row.server} {row.start}".encode())
+
+
+def limited(one: Leg, flows: tuple[int, ...], seed: int) -> Held | None:
+    """The limit that a leg shows, if it shows one."""
+    found = fit(one.offered, one.rtt, seed)
+    if found is not None and polices(found, one):
+        return Held(compare.policed(one, found), flows, found, one)
+    rate = queue_rate(one, found)
+    return Held(compare.held(one, rate), flows, None, one) if rate is not None else None
+
+
+def limits(side: Side) -> list[Held]:
+    """The limits of each unit: its flows' own, or one that they share."""
+    held: list[Held] = []
+    for unit in np.unique(side.unit[side.fitted]).tolist():
+        members = np.flatnonzero(side.fitted & (side.unit == unit)).tolist()
+        alone = [limited(side.leg(i), (i,), seed_of(side.attempts.row(i))) for i in members]
+        held += pooled(side, members) or [one for one in alone if one is not None]
+    return held
+
+
+def pooled(side: Side, members: list[int]) -> list[Held]:
+    """One policer for several flows, where together they fit it and alone not all of them do."""
+    lossy = [i for i in members if side.leg(i).offered.lost.any()]
+    if len(lossy) < 2:
+        return []
+    together = pool([side.leg(i) for i in lossy])
+    found = fit(together.offered, together.rtt, seed_of(side.attempts.row(lossy[0])))
+    if found is None or not polices(found, together):
+        return []
+    return [Held(compare.policed(together, found), tuple(lossy), found, together)]
+
+
+def judge(side: Side, held: list[Held], foreign: np.ndarray) -> list[Judged]:
+    """Each limit against the flows of other units.
+
+    Parameters
+    ----------
+    foreign : bool array over all attempts
+        Whether an attempt may serve as control: not domestic, not inside the local network.
+    """
+    judged = []
+    for one in held:
+        unit = side.unit[one.flows[0]]
+        others = side.unit != unit
+        comparison = compare.compare(one.limit, side.passed(others))
+        controls = _controls(side, one.limit, unit, foreign)
+        faster = controls[_outran(side, one.limit, controls)]
+        rivals = [other for other in held if side.unit[other.flows[0]] != unit and other.bucket is not None]
+        judged.append(Judged(one, comparison, faster, controls, _says(one, comparison, faster, rivals)))
+    return judged
+
+
+def _says(held: Held, comparison: Comparison, faster: np.ndarray, rivals: list[Held]) -> str:
+    rate = held.limit.rate
+    if comparison.shared:
+        return SHARED
+    alone = comparison.limited_alone(rate)
+    aside = comparison.apart and comparison.fastest >= rate
+    if (aside and (alone or held.bucket is not None)) or (len(faster) and alone):
+        return APART
+    if held.bucket is not None and any(compare.agree(held.limit, other.limit) for other in rivals):
+        return SHARED
+    return UNKNOWN
+
+
+def _controls(side: Side, limit: Limit, unit: int, foreign: np.ndarray) -> np.ndarray:
+    """Transfers of the same client in the same minutes and direction that belong to something else."""
+    a = side.seen.attempts
+    size = a.new_up if side.up else a.new_down
+    near = (a.start <= limit.stop.max() * 1e9 + NEAR) & (a.end >= limit.start.min() * 1e9 - NEAR)
+    mine = a.client == side.attempts.client[0]
+    return np.flatnonzero(near & mine & foreign & (size >= CONTROL) & (unit_of(a) != unit))
+
+
+def rates(attempts: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(bytes, seconds) of each transfer, from its first payload to its last packet."""
+    size = attempts.new_up if up else attempts.new_down
+    first = attempts.first_up_data if up else attempts.first_down_data
+    last = attempts.last_up if up else attempts.last_down
+    return size.astype(float), np.maximum(last - first, 1_000_000) / 1e9
+
+
+def _outran(side: Side, limit: Limit, controls: np.ndarray) -> np.ndarray:
+    """Controls that cannot have passed the limit: by their whole, or, where their packets are known, by any part."""
+    size, seconds = rates(side.seen.attempts[controls], side.up)
+    faster = compare.outran(limit, size, seconds)
+    for at in np.flatnonzero(~faster & np.isin(controls, side.rows)).tolist():
+        faster[at] = compare.exceeds(limit, side.passed(side.rows == controls[at]))
+    return faster

@@ -1,0 +1,88 @@
+"""Bulky flows by client, direction and service: what may share a limiter, and what it is compared with.
+
+A unit is one service's flows of one client in one direction; where no service is known, one target's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from analyzer.limiter.compare import Passed
+from analyzer.limiter.leg import Leg, leg
+from analyzer.limiter.stream import IPV4, TCP, TIMESTAMPS
+from analyzer.signature import Seen
+from analyzer.tables import Cut, Table
+
+BULK = 100_000  # bytes of payload in one direction: below, no rate can be fitted [lab]
+MOST = 256  # flows of one client and direction that are looked at, the largest
+SECONDS = 2.0  # and at least so long
+TCP_PROTOCOL = 6
+UDP_HEADERS = 28  # IPv4, UDP
+
+
+class Side:
+    """The bulky flows of one client in one direction: rows of the attempts table, by time."""
+
+    def __init__(self, seen: Seen, rows: np.ndarray, up: bool):
+        self.seen, self.rows, self.up = seen, rows, up
+        self._legs: dict[int, Leg] = {}
+
+    @cached_property
+    def attempts(self) -> Table:
+        return self.seen.attempts[self.rows]
+
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """The number of each flow's unit."""
+        return unit_of(self.attempts)
+
+    @cached_property
+    def lost(self) -> np.ndarray:
+        """Losses of each flow in this direction, as counted while packets passed."""
+        a = self.attempts
+        return a.lost_up + a.resent_up if self.up else a.lost_down + a.resent_down
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Flows that can be fitted: TCP, and long enough."""
+        return (self.attempts.proto == TCP_PROTOCOL) & (self.attempts.end - self.attempts.start >= SECONDS * 1e9)
+
+    def leg(self, i: int) -> Leg:
+        """This direction of the i-th flow."""
+        if i not in self._legs:
+            ipv6 = ":" in (self.seen.text(self.attempts.server[i]) or "")
+            self._legs[i] = leg(self.seen.series(int(self.attempts.flow[i])), self.up, ipv6)
+        return self._legs[i]
+
+    def passed(self, which: np.ndarray) -> Passed:
+        """What came of these flows, resends included."""
+        times, sizes = [np.empty(0)], [np.empty(0)]
+        for i in np.flatnonzero(which).tolist():
+            headers = IPV4 + TCP + TIMESTAMPS if self.attempts.proto[i] == TCP_PROTOCOL else UDP_HEADERS
+            series = self.seen.series(int(self.attempts.flow[i]))
+            series = series[(series.up == self.up) & (series.payload_len > 0)]
+            times.append(series.ts / 1e9)
+            sizes.append(series.payload_len + float(headers))
+        return Passed.of(np.concatenate(times), np.concatenate(sizes))
+
+
+def sides(seen: Seen) -> Iterator[Side]:
+    """Clients and directions with bulky flows whose headers are the network's own."""
+    a = seen.attempts
+    honest = np.isin(a.flow, np.array(seen.bulky(), np.int64)) & (a.cut & (Cut.PROXIED | Cut.ONE_DIRECTION) == 0)
+    for up in (False, True):
+        size = a.new_up if up else a.new_down
+        rows = np.flatnonzero(honest & (size >= BULK))
+        for client in np.unique(a.client[rows]).tolist():
+            mine = rows[a.client[rows] == client]
+            if len(mine) > MOST:
+                mine = np.sort(mine[np.argsort(-size[mine], kind="stable")[:MOST]])
+            yield Side(seen, mine, up)
+
+
+def unit_of(attempts: Table) -> np.ndarray:
+    """One number for each service, and for each target without one."""
+    return np.where(attempts.service >= 0, attempts.service, -2 - attempts.target)
