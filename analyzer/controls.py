@@ -48,7 +48,7 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     alert = _says(a.answer, text, "alert")
     tcp, udp = a.proto == 6, a.proto == 17
     ended = a.ended_by
-    broken = a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROBE) != 0
+    broken = (a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROBE) != 0) | (a.stage == Stage.NONE)
     waited = a.end - a.first_up_data >= GAVE_UP
     unheard = (a.unacked_up > 0) & (a.resent_up >= RESENT)
     early = (a.stage == Stage.ASKED) | (a.stage == Stage.ANSWERED)
@@ -202,12 +202,13 @@ def controls_of(mine: np.ndarray, a: Table, fate: np.ndarray, seen: Seen, known:
 def same_device(a: Table, mine: Table, seen: Seen) -> np.ndarray:
     """Attempts (mask) of the device that made some: those of its addresses that are known to be its own.
 
-    A device speaks IPv4 and IPv6 from different addresses; where a capture shows one client of either, they are one device.
+    A device speaks IPv4 and IPv6 from different addresses; where a capture shows one client of each, they are one device.
     """
     clients = np.unique(a.client)
-    six = np.array([":" in (seen.text(n) or "") for n in clients.tolist()], bool)
-    if len(clients) and max(int(six.sum()), int((~six).sum())) == 1:
-        return np.ones(len(a), bool)
+    if len(clients) == 2:
+        one, other = (":" in (seen.text(n) or "") for n in clients.tolist())
+        if one != other:
+            return np.ones(len(a), bool)
     return np.isin(a.client, mine.client)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.controls import Fate
 from analyzer.result import ACCUSING, Control, Coverage, Named, RuledOut
 from analyzer.signature import Finding
-from analyzer.tables import Cut, Table
+from analyzer.tables import Cut
 
 FEW = 3  # attempts below which chance is hard to exclude: three of three is the least an exact test can use
 
@@ -85,9 +86,16 @@ def doubts_of(
     return tuple(sorted(out, key=lambda one: not one.excluded))
 
 
+class Gaps(NamedTuple):
+    """What is known of a target's flows beside their fates."""
+
+    cut: np.ndarray  # tables.Cut of each flow
+    unknown: np.ndarray  # whose fate is not known
+    servers: int  # addresses tried
+
+
 def limits_of(
-    mine: Table,
-    fate: np.ndarray,
+    gaps: Gaps,
     controls: Sequence[Control],
     tried: int,
     state: str,
@@ -98,8 +106,7 @@ def limits_of(
     if state == "ok":
         return ()
     out = []
-    unknown = fate == Fate.UNKNOWN
-    cut = mine.cut
+    cut, unknown = gaps.cut, gaps.unknown
 
     def some(bit: Cut) -> bool:
         undecided = unknown if bit == Cut.CAPTURE_END or (state == "insufficient" and unknown.any()) else True
@@ -118,7 +125,7 @@ def limits_of(
             out.append(word)
     if any(f.rule.leans == "limit" for f in findings):
         out.append("local_packet_tool")
-    if coverage.tunnelled and not len(mine):
+    if coverage.tunnelled and not len(cut):
         out.append("tunnelled")
     if not controls:
         out.append("no_control")
@@ -126,7 +133,7 @@ def limits_of(
         out.append("controls_failed_too")
     if tried < FEW:
         out.append("few_attempts")
-    if len(mine) and len(np.unique(mine.server)) == 1:
+    if gaps.servers == 1:
         out.append("single_address")
     return tuple(out)
 

@@ -17,7 +17,7 @@ from analyzer.result import ACCUSING, STATES, Control, Coverage, FlowKey, Named,
 from analyzer.signature import Finding, Knowledge, Rule, Seen, Witness
 from analyzer.tables import Cut, Vantage
 from analyzer.verdict.cases import Case, cases_of
-from analyzer.verdict.doubts import doubts_of, limits_of, next_step
+from analyzer.verdict.doubts import Gaps, doubts_of, limits_of, next_step
 from analyzer.verdict.network import network_finding
 from analyzer.verdict.states import Setting, state_of
 
@@ -73,6 +73,9 @@ class _Bench:
         self._rows = _by_value(self.attempts.target)
         self._merged_rows = _by_value(self.merged.target)
         self.findings = self._by_target(findings)
+        self.suspects = {
+            self.seen.number(target) for target, about in self.findings.items() if any(map(_accuses, about))
+        }
         self.shared = {flow for f in findings if f.rule.id == SHARED for flow in f.flows}  # as slow as everything else
 
     def _by_target(self, findings: Iterable[Finding]) -> dict[str, list[Finding]]:
@@ -103,9 +106,7 @@ class _Bench:
     def order(self) -> list[str]:
         """Targets to be judged: all with findings or a known service, and others up to the cap."""
         text = self.seen.text
-        service = np.zeros(len(self._targets), bool)
-        for i, number in enumerate(self._targets.tolist()):
-            service[i] = (self.attempts.service[self._rows[number]] >= 0).any()
+        service = np.isin(self._targets, self.attempts.target[self.attempts.service >= 0])
         first = [text(t) or "" for t in self._targets[service].tolist()]
         plain = [text(t) or "" for t in self._targets[~service].tolist()]
         if len(plain) > limits.MAX_VERDICTS:
@@ -123,7 +124,7 @@ class _Bench:
         fate = self.merged_fate[merged]
         tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
         cases = cases_of(findings)
-        controls = self._controls(merged) if cases or (failed and label[0]) else ()
+        controls = self._controls(merged, target) if cases or (failed and label[0]) else ()
         state, named = self._weigh(cases, controls, label)
         if state not in ACCUSING:
             state = self._plain_state(mine, merged, findings, state)
@@ -134,10 +135,10 @@ class _Bench:
             failed = max(failed, self._separate(affected))
             tried = max(tried, failed)
         rows = mine if len(mine) else affected
-        about = self.attempts[rows]
-        interest = about if state != "ok" else about[:0]
-        limit = limits_of(interest, self.fate[rows][: len(interest)], controls, tried, state, self.coverage, findings)
-        addresses = sorted({self.seen.text(a) or "" for a in np.unique(about.server).tolist()})[: limits.MAX_ADDRESSES]
+        servers = sorted({self.seen.text(a) or "" for a in self.attempts.server[rows].tolist()})
+        gaps = Gaps(self.attempts.cut[rows], self.fate[rows] == Fate.UNKNOWN, len(servers))
+        limit = limits_of(gaps, controls, tried, state, self.coverage, findings)
+        start, end = self.attempts.start[rows], self.attempts.end[rows]
         return Verdict(
             target=target,
             state=state,
@@ -151,9 +152,9 @@ class _Bench:
             limits=limit,
             next=next_step(state, limit, named),
             findings=tuple(findings),
-            first=int(about.start.min()) if len(about) else min((f.ts for f in findings), default=None),
-            last=int(about.end.max()) if len(about) else max((f.ts for f in findings), default=None),
-            addresses=tuple(addresses),
+            first=int(start.min()) if len(rows) else min((f.ts for f in findings), default=None),
+            last=int(end.max()) if len(rows) else max((f.ts for f in findings), default=None),
+            addresses=tuple(servers[: limits.MAX_ADDRESSES]),
         )
 
     def _of_the_affected(self, merged: np.ndarray, findings: Sequence[Finding]) -> np.ndarray:
@@ -173,12 +174,16 @@ class _Bench:
         label = self.known.label_name(target) if not len(mine) else None
         return (label.service, label.role) if label else (None, None)
 
-    def _controls(self, merged: np.ndarray) -> tuple[Control, ...]:
+    def _controls(self, merged: np.ndarray, target: str) -> tuple[Control, ...]:
+        """What the attempts are compared with; other targets that somebody interferes with are no measure."""
         if not len(merged):
             return ()
         found = []
         for fared in controls_of(merged, self.merged, self.merged_fate, self.seen, self.known):
-            rows = fared.rows
+            suspects = self.suspects - {self.seen.number(target)}
+            rows = fared.rows[~np.isin(self.merged.target[fared.rows], list(suspects))]
+            if not len(rows):
+                continue
             fine = self.merged_fate[rows] == Fate.FINE
             common = self.seen.text(int(np.bincount(np.maximum(self.merged.target[rows], 0)).argmax())) or ""
             frames = tuple(self.merged.frame[rows[fine]][:3].tolist())
@@ -225,9 +230,24 @@ class _Bench:
             witnesses=tuple(sorted(list(witnesses)[: limits.MAX_WITNESSES])),
             frames_total=len({witness.frame for witness in witnesses}),
             flows=keys,
-            onset=min(f.ts for f in case.findings),
+            onset=self._onset(case, flows),
             **copied,
         )
+
+    def _onset(self, case: Case, flows: np.ndarray) -> int:
+        """When it began: where a limiter was fitted, its first loss; else the first thing asked in an affected flow."""
+        begun = {int(f): int(s) for f, s in zip(self.attempts.flow[flows], self.attempts.start[flows], strict=True)}
+        fitted = [
+            begun[f.flows[0]] + round(f.measured["onset_s"] * 1e9)
+            for f in case.findings
+            if "onset_s" in f.measured and f.flows[0] in begun
+        ]
+        if fitted:
+            return min(fitted)
+        asked = np.where(
+            self.attempts.first_up_data[flows] >= 0, self.attempts.first_up_data[flows], self.attempts.start[flows]
+        )
+        return int(asked.min()) if len(asked) else min(f.ts for f in case.findings)
 
     def _key(self, at: int) -> FlowKey:
         row = self.attempts.row(at)
@@ -264,6 +284,10 @@ def _by_value(column: np.ndarray) -> dict[int, np.ndarray]:
     order = np.argsort(column, kind="stable")
     values, starts = np.unique(column[order], return_index=True)
     return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def _accuses(finding: Finding) -> bool:
+    return finding.rule.leans == "interference" and finding.rule.strength in ("conclusive", "strong")
 
 
 def _slow(findings: Sequence[Finding]) -> bool:
