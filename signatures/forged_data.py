@@ -13,6 +13,7 @@ them); Nebuchadnezzar and QUANTUM INSERT studies, Fox-IT 2015. "x |" counts flow
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,9 @@ DIFFER = 8  # bytes that differ; fewer can be a keep-alive byte or damage
 ONE_COUNTER = 64  # IP-IDs that one machine uses up between two packets of a conversation
 ONE_ANSWER = 5_000_000_000  # ns; what comes later than this for the same bytes is another conversation
 TTL_APART = 3  # routes shift by a hop or two
+
+_UNSEEN = re.compile(rb"<(script|style|head)\b.{0,8192}?</\1>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(rb"<[^>]{0,1024}>")
 
 OVERLAP = Rule(
     "http.overlap_differs", "interference", "conclusive", "content",
@@ -55,7 +59,8 @@ RULES = (OVERLAP, NO_TIMESTAMPS, FROM_ELSEWHERE)
 
 def _answered(flows: Table) -> np.ndarray:
     judged = (flows.proto == 6) & (flows.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED) == 0)
-    return judged & (flows.synacks > 0) & (flows.new_down > 0) & (flows.vantage != Vantage.SERVER)
+    answered = (flows.new_down > 0) | (flows.fin_down >= 0)
+    return judged & (flows.synacks > 0) & answered & (flows.vantage != Vantage.SERVER)
 
 
 WANTS = Wants(_answered, packets=True, heads=True)
@@ -112,7 +117,7 @@ def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[
         if _one_machine(packets[early.frame], packets[late.frame]):
             continue
         forged, genuine = _whose(packets, flow, early, late)
-        method = Method(_content(forged.data), "none_seen", "on_path")
+        method = Method(_done(forged.data, packets[forged.frame]), "none_seen", "on_path")
         measured = {
             "bytes_in_both": shared, "bytes_unlike": differ, "apart_ms": round((late.ts - early.ts) / 1e6, 3),
             "ttl_forged": packets[forged.frame].ttl, "ttl_genuine": packets[genuine.frame].ttl,
@@ -150,18 +155,27 @@ def _timestamps(flow: SimpleNamespace, packets: list, pieces: list[Segment]) -> 
     if not bare or not others or len(bare) == len(body) > 2:
         return []  # a proxy that never carries the option on is not a forger of one answer
     data = {piece.frame: piece.data for piece in pieces}
-    action = next((_content(data[p.frame]) for p in bare if p.frame in data), "fin")
+    action = next((_done(data[p.frame], p) for p in bare if p.frame in data), "fin")
     witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
     witnesses += [Witness(p.frame, "forged") for p in bare[:4]] + [Witness(others[0].frame, "baseline")]
     measured = {"segments_without": len(bare), "segments_with": len(body) - len(bare)}
     return [_found(NO_TIMESTAMPS, flow, bare[0].ts, measured, witnesses, Method(action, "none_seen", "unknown"))]
 
 
-def _content(data: bytes) -> str:
-    """What kind of forgery some bytes are."""
+def _done(data: bytes, packet: SimpleNamespace) -> str:
+    """What was done with some forged bytes: a page, an alert, a goodbye with a few words, or anything else put in."""
+    if data[:2] == b"\x15\x03":
+        return "tls_alert"
     if data[:5] == b"HTTP/" or data[:1] == b"<":
-        return "blockpage"
-    return "tls_alert" if data[:2] == b"\x15\x03" else "forged_data"
+        return "forged_data" if _only_script(data) else "blockpage"
+    return "fin" if packet.tcp_flags & TCP_FIN else "forged_data"
+
+
+def _only_script(data: bytes) -> bool:
+    """A page that has a program and nothing to read or show: it is there to be run, not to tell anybody anything."""
+    body = data.partition(b"\r\n\r\n")[2] or data
+    rest = _UNSEEN.sub(b"", body)
+    return b"<script" in body and b"<iframe" not in body and not _TAG.sub(b"", rest).strip()
 
 
 def _elsewhere(flow: SimpleNamespace, packets: list, pieces: list[Segment]) -> list[Finding]:
@@ -177,7 +191,7 @@ def _elsewhere(flow: SimpleNamespace, packets: list, pieces: list[Segment]) -> l
     witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
     witnesses += [Witness(answer.frame, "forged"), *(Witness(p.frame, "baseline") for p in plain[:3])]
     measured = {"answer_ttl": answer.ttl, "server_ttls": sorted({p.ttl for p in plain})[:8]}
-    method = Method(_content(data.get(answer.frame, b"")), "none_seen", "unknown")
+    method = Method(_done(data.get(answer.frame, b""), answer), "none_seen", "unknown")
     return [_found(FROM_ELSEWHERE, flow, answer.ts, measured, witnesses, method)]
 
 

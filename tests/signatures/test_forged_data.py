@@ -36,6 +36,22 @@ def test_two_contents_for_the_same_bytes(loaded, forged, action):
     assert actions(result) == {action}
 
 
+@pytest.mark.parametrize(
+    ("data", "flags", "action"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n<html><script src='http://203.0.113.9/s.js'></script></html>", "PA", "forged_data"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n<script>a()</script><p>Not allowed.</p>", "PA", "blockpage"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n<script>a()</script><iframe src='http://10.10.34.34'></iframe>", "PA", "blockpage"),
+        (b"Middlebox v 1.0", "FPA", "fin"), (b"\x15\3\3\0\2\2\x28", "FPA", "tls_alert"), (b"", "FA", "fin"),
+    ],
+)  # fmt: skip
+def test_what_was_done(loaded, data, flags, action):
+    talk = asked(timestamps=True).down(flags, data, timestamps=False, after=5, forged=True)
+    result = analyze(talk, loaded=loaded)
+    (method,) = [f.method for f in result.findings if f.rule.id == "http.no_timestamps"]
+    assert method.action == action
+
+
 def test_a_resend_says_the_same(loaded):
     talk = asked().down("PA", OK, forged=True).down("PA", OK, after=200)
     assert not rules(analyze(talk, loaded=loaded))
