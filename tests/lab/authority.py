@@ -1,4 +1,4 @@
-"""Certificates of the laboratory: one authority, one more for those who intercept, a leaf for each name asked for."""
+"""Certificates of the laboratory: authorities by the names of real ones, one that intercepts, a leaf for each name asked for."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _DAY = datetime.timedelta(days=1)
 class Authority:
     """Issues leaves on demand; contexts are kept, one a name."""
 
-    def __init__(self, folder: Path, issuer: str = "Laboratory CA"):
+    def __init__(self, folder: Path, issuer: str):
         self.folder, self.issuer = folder, _subject(issuer, organisation=issuer)
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.leaf_key = ec.generate_private_key(ec.SECP256R1())
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._key_file = self._write("leaf.key", _private(self.leaf_key))
 
     @property

@@ -158,9 +158,8 @@ class Device:
         connection = self.connect(self.address(activity), activity.port, activity)
         with connection:
             head = f"GET {activity.path} HTTP/1.1\r\nHost: {activity.host or activity.name}\r\nAccept: */*\r\nUser-Agent: lab\r\n"
-            connection.sendall(head.encode() + b"Connection: close\r\n\r\n")
-            while connection.recv(65536):
-                pass
+            connection.sendall(head.encode() + b"\r\n")
+            _answer(connection, 0)
 
     def dns(self, activity: Dns, dice: random.Random) -> None:
         stub = Stub(
@@ -225,16 +224,21 @@ def _ask(stream, activity: Https, host: str) -> None:
         piece = min(16384, activity.up - sent)
         stream.sendall(os.urandom(piece))
         sent += piece
+    _answer(stream, activity.read_rate, activity.abort_after)
+
+
+def _answer(stream, read_rate: int, abort_after: int = 0) -> None:
+    """Take in an answer, as long as it says it is."""
     answer, began = b"", time.monotonic()
     while b"\r\n\r\n" not in answer:
         answer += _more(stream)
-    received = len(answer) - answer.index(b"\r\n\r\n") - 4
-    while received < activity.down:
+    head, _, body = answer.lower().partition(b"\r\n\r\n")
+    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    received = len(body)
+    while received < length and not 0 < abort_after <= received:
         received += len(_more(stream))
-        if 0 < activity.abort_after <= received:
-            return
-        if activity.read_rate:
-            time.sleep(max(0.0, began + received / activity.read_rate - time.monotonic()))
+        if read_rate:
+            time.sleep(max(0.0, began + received / read_rate - time.monotonic()))
 
 
 def _more(stream) -> bytes:

@@ -21,7 +21,7 @@ from tests.lab.world import RESOLVERS, Site
 _CALL_PORTS = (3478, 19302, 1400, 597, 50004)
 
 
-def listen(sites: dict[str, Site], zones: dict[str, resolver.Zone], authority: Authority) -> None:
+def listen(sites: dict[str, Site], zones: dict[str, resolver.Zone], authorities: dict[str, Authority]) -> None:
     """Start both loops; returns once QUIC listens."""
     waiting = selectors.DefaultSelector()
     for address in RESOLVERS:
@@ -33,7 +33,7 @@ def listen(sites: dict[str, Site], zones: dict[str, resolver.Zone], authority: A
                 _open(waiting, address, port, lambda message, peer, port=port: calls.reply(message, port, peer))
     threading.Thread(target=_answer, args=(waiting,), daemon=True).start()
     ready = threading.Event()
-    threading.Thread(target=lambda: asyncio.run(_quic(sites, authority, ready)), daemon=True).start()
+    threading.Thread(target=lambda: asyncio.run(_quic(sites, authorities, ready)), daemon=True).start()
     ready.wait(20)
 
 
@@ -63,11 +63,11 @@ class _Download(QuicConnectionProtocol):
             self.transmit()
 
 
-async def _quic(sites: dict[str, Site], authority: Authority, ready: threading.Event) -> None:
+async def _quic(sites: dict[str, Site], authorities: dict[str, Authority], ready: threading.Event) -> None:
     for site in sites.values():
         for address in site.addresses if site.up and site.h3 and 443 not in site.closed else ():
             configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
-            configuration.load_cert_chain(*authority.chain(site.name))
+            configuration.load_cert_chain(*authorities[site.issuer].chain(site.name))
             await serve(address, 443, configuration=configuration, create_protocol=_Download)
     ready.set()
     await asyncio.Event().wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -44,7 +45,7 @@ def play(scenario: Scenario, folder: Path) -> None:
     if scenario.vpn:
         _start("server", vpn.run_gateway)
         _start("client", vpn.run_client)
-    device = Device(scenario.resolver, scenario.hosts, scenario.congestion, servers.authority.root, scenario.seed)
+    device = Device(scenario.resolver, scenario.hosts, scenario.congestion, servers.trusted, scenario.seed)
     reading, writing = os.pipe()
     _fork("client", lambda: _play_client(device, scenario, writing))
     os.close(writing)
@@ -59,7 +60,7 @@ def play(scenario: Scenario, folder: Path) -> None:
 
 def _serve(servers: Servers, scenario: Scenario, ready: Callable[[], None]) -> None:
     servers.listen()
-    datagrams.listen(scenario.sites, scenario.zones, servers.authority)
+    datagrams.listen(scenario.sites, scenario.zones, servers.authorities)
     ready()
     signal.pause()
 
@@ -113,10 +114,7 @@ def main(arguments: list[str]) -> None:
     signal.alarm(int(_LONGEST))
     name, folder = arguments
     play(SCENARIOS[name], Path(folder))
-    for litter in ("ca", "interceptor"):
-        for file in (Path(folder) / litter).iterdir():
-            file.unlink()
-        (Path(folder) / litter).rmdir()
+    shutil.rmtree(Path(folder) / "ca")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tests.lab.world import Site
 
 A, CNAME, SOA, AAAA, HTTPS, OPT = 1, 5, 6, 28, 65, 41
 NXDOMAIN, SERVFAIL, REFUSED = 3, 2, 5
+EXTENDED_ERROR = 15  # an option of EDNS
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Zone:
     silent: bool = False
     censors: bool = False
     edns: bool = True
+    says_why: int = 0  # an extended error with its denials (RFC 8914): 15 blocked, 16 censored, 17 filtered
 
     def find(self, name: str) -> tuple[str, ...] | int | None:
         labels = name.split(".")
@@ -78,7 +80,8 @@ def answer(message: bytes, sites: dict[str, Site], zone: Zone) -> bytes | None:
         authority = _record(SOA, 900, soa, b"\0")
     asked = message[10:12] != b"\0\0" and zone.edns
     head = message[:2] + struct.pack("!HHHHH", 0x8180 | rcode, 1, len(records), bool(authority), asked)
-    extra = b"\0" + struct.pack("!HHIH", OPT, 1232, 0, 0) if asked else b""
+    reason = struct.pack("!HHH", EXTENDED_ERROR, 2, zone.says_why) if zone.says_why and other is not None else b""
+    extra = b"\0" + struct.pack("!HHIH", OPT, 1232, 0, len(reason)) + reason if asked else b""
     return head + message[12 : end + 4] + b"".join(records) + authority + extra
 
 

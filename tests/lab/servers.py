@@ -15,6 +15,7 @@ import ssl
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.lab.actions.payloads import PORTAL, page, redirect
 from tests.lab.authority import Authority, configured
 from tests.lab.chat import serve_chat
 from tests.lab.names import tls_name
-from tests.lab.world import PROXY, Site
+from tests.lab.world import INTERCEPTOR, PROXY, Site
 
 CHAT_PORTS, HTTP, HTTPS = (5222, 4244), 80, 443
 DOT, PROXY_PORT = 853, 3128
@@ -42,8 +43,12 @@ class Servers:
     def __init__(self, sites: dict[str, Site], congestion: str, folder: Path, log: Path):
         self.congestion = congestion
         self.by_address = {address: site for site in sites.values() for address in site.addresses}
-        self.authority = Authority(folder / "ca")
-        self.interceptor = Authority(folder / "interceptor", "Qaznet Trust Network")
+        issuers = sorted({site.issuer for site in sites.values()} | {INTERCEPTOR})
+        self.authorities = {issuer: Authority(folder / "ca" / str(i), issuer) for i, issuer in enumerate(issuers)}
+        self.trusted = folder / "ca" / "trusted.crt"
+        roots = (each.root.read_bytes() for issuer, each in self.authorities.items() if issuer != INTERCEPTOR)
+        self.trusted.write_bytes(b"".join(roots))
+        self._visits: Counter[str | None] = Counter()
         self._log, self._lock = open(log, "w", buffering=1), threading.Lock()  # noqa: SIM115  (lives as long as the process)
 
     def listen(self) -> None:
@@ -124,15 +129,16 @@ class Servers:
             chosen["name"] = name or site.name
             if site.behaviour == "refuse_unknown_alert" and name not in site.names:
                 return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-            intercepted = name in site.intercepted
+            self._visits[name] += 1
+            intercepted = name in site.intercepted and self._visits[name] % site.intercepts_every == 0
             if intercepted:
                 self.note(*ends, "intercepted")
-            issuer = self.interceptor if intercepted else self.authority
+            issuer = self.authorities[INTERCEPTOR if intercepted else site.issuer]
             tls.context = issuer.context(chosen["name"], site.behaviour == "expired")
             return None
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.authority.chain(site.name))
+        context.load_cert_chain(*self.authorities[site.issuer].chain(site.name))
         configured(context).sni_callback = choose
         with context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True) as tls:
             _http(tls, site)

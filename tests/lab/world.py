@@ -21,7 +21,9 @@ class Site:
     up: bool = True  # down: nothing answers there
     closed: tuple[int, ...] = ()  # ports that refuse
     h3: bool = True  # whether QUIC is served
+    issuer: str = "DigiCert Inc"
     intercepted: tuple[str, ...] = ()  # names for which a machine in between answers with a certificate of its own
+    intercepts_every: int = 1  # which of the connections
     backlog: int = 128
     relay: bool = False  # STUN, reflectors, media
     cname: str | None = None  # the resolver says that the name is an alias of this
@@ -36,6 +38,7 @@ class Site:
 
 
 CLIENT, CLIENT6 = "198.51.100.23", "2001:db8:c11e::23"
+INTERCEPTOR = "Qaznet Trust Network"
 RESOLVER = "8.8.8.8"
 RESOLVER6 = "2001:4860:4860::8888"
 DOMESTIC_RESOLVER = "77.88.8.8"
@@ -57,32 +60,51 @@ SITES: dict[str, Site] = {
         Site("g.whatsapp.net", "157.240.0.61", also=("v.whatsapp.net", "e1.whatsapp.net")),
         Site("mmg.whatsapp.net", "157.240.205.60"),
         Site("edge-chat.messenger.com", "157.240.0.17"),
-        Site("web.telegram.org", "149.154.167.99", _TG, also=("t.me", "core.telegram.org")),
+        Site("web.telegram.org", "149.154.167.99", _TG, also=("t.me", "core.telegram.org"), issuer="GoDaddy.com, Inc."),
         Site("dc2.telegram", "149.154.167.51"),
         Site("dc4.telegram", "149.154.167.91"),
         Site("dc5.telegram", "91.108.56.130"),
-        Site("chat.signal.org", "76.223.92.165"),
-        Site("storage.signal.org", "142.251.1.121"),
-        Site("discord.com", "162.159.128.233", also=("gateway.discord.gg", "shop.example.org")),
-        Site("www.youtube.com", "142.250.74.78", ttl=128),
-        Site("rr1---sn-n8v7znz7.googlevideo.com", "173.194.1.71"),
-        Site("x.com", "104.244.42.1", also=("t.co",)),
+        Site("chat.signal.org", "76.223.92.165", issuer="Amazon"),
+        Site("storage.signal.org", "142.251.1.121", issuer="Amazon"),
+        Site(
+            "discord.com",
+            "162.159.128.233",
+            also=("gateway.discord.gg", "shop.example.org"),
+            issuer="Google Trust Services",
+        ),
+        Site("www.youtube.com", "142.250.74.78", ttl=128, issuer="Google Trust Services"),
+        Site("rr1---sn-n8v7znz7.googlevideo.com", "173.194.1.71", issuer="Google Trust Services"),
+        Site("x.com", "104.244.42.1", also=("t.co",), issuer="Let's Encrypt"),
         Site("www.instagram.com", "157.240.0.174"),
         Site("example.org", "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", also=("www.example.org",)),
         Site("example.com", "93.184.215.34", also=("www.example.com",)),
-        Site("www.wikipedia.org", "185.15.59.224", "2a02:ec80:300:ed1a::1", also=("en.wikipedia.org",), ttl=128),
-        Site("github.com", "140.82.121.4", also=("api.github.com",)),
-        Site("connectivitycheck.gstatic.com", "142.250.74.35", also=("www.gstatic.com",)),
-        Site("captive.apple.com", "17.253.57.203"),
-        Site("vk.com", "87.240.132.67", also=("api.vk.com", "m.vk.com")),
-        Site("api.oneme.ru", "155.212.192.10", also=("web.max.ru",)),
-        Site("ya.ru", "77.88.55.242", also=("yandex.ru", "mail.yandex.ru")),
-        Site("www.gosuslugi.ru", "213.59.253.7"),
-        Site("dns.google", "8.8.4.4"),
-        Site("cloudflare-ech.com", "104.18.10.118", also=("crypto.cloudflare.com",)),
+        Site(
+            "www.wikipedia.org",
+            "185.15.59.224",
+            "2a02:ec80:300:ed1a::1",
+            also=("en.wikipedia.org",),
+            ttl=128,
+            issuer="Let's Encrypt",
+        ),
+        Site("github.com", "140.82.121.4", also=("api.github.com",), issuer="Sectigo Limited"),
+        Site(
+            "connectivitycheck.gstatic.com", "142.250.74.35", also=("www.gstatic.com",), issuer="Google Trust Services"
+        ),
+        Site("captive.apple.com", "17.253.57.203", issuer="Apple Inc."),
+        Site("vk.com", "87.240.132.67", also=("api.vk.com", "m.vk.com"), issuer="GlobalSign nv-sa"),
+        Site("api.oneme.ru", "155.212.192.10", also=("web.max.ru",), issuer="GlobalSign nv-sa"),
+        Site("ya.ru", "77.88.55.242", also=("yandex.ru", "mail.yandex.ru"), issuer="GlobalSign nv-sa"),
+        Site("www.gosuslugi.ru", "213.59.253.7", issuer="GlobalSign nv-sa"),
+        Site("dns.google", "8.8.4.4", issuer="Google Trust Services"),
+        Site("cloudflare-ech.com", "104.18.10.118", also=("crypto.cloudflare.com",), issuer="Google Trust Services"),
         Site("proxy.corp.example", PROXY, h3=False),
         Site("ads.example.net", "203.0.113.20", also=("doubleclick.net", "adservice.google.com")),
         Site("stun.l.google.com", "74.125.250.129", relay=True),
+        Site("stun1.l.google.com", "74.125.250.130", relay=True),
+        Site("stun2.l.google.com", "142.250.82.9", relay=True),
+        Site("stun.example.net", "203.0.113.40", relay=True),
+        Site("stun.example.org", "203.0.114.41", relay=True),
+        Site("relay4.whatsapp", "102.132.96.62", relay=True),
         Site("relay1.whatsapp", "157.240.0.62", relay=True),
         Site("relay2.whatsapp", "31.13.84.62", relay=True),
         Site("reflector1.telegram", "91.108.13.34", relay=True),

@@ -30,4 +30,8 @@ UNKNOWN = page(
     "<html><body><h1>Acces interzis</h1><p>This resource is not available on this network.</p></body></html>", "200 OK"
 )
 SCRIPT = page('<html><script src="http://203.0.113.9/stat.js"></script><body></body></html>', "200 OK")
+TELLING_REDIRECT = redirect("http://203.0.113.80:8080/denied?host={host}")
+PLAIN = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 34\r\n\r\n<html>Access restricted.</html>\r\n\r\n"
+)
 PORTAL = redirect("http://192.168.1.1/login?next=", "302 Found")

@@ -78,6 +78,7 @@ class Reset(_Forger):
     flags: str = "RA"  # "R" for a bare one, "R,RA,RA,RA" for unlike ones in a row
     steps: tuple[int, ...] = (0,)
     gap: float = 0.0001
+    ack_beyond: int = 0  # bytes that nobody sent are acknowledged, so many more by each further packet
     payload: bytes = b""
     each_time: int = 1  # how many packets of the client are answered so
     on_server: bool = False  # provoked by the server's next payload instead of by the trigger
@@ -104,7 +105,10 @@ class Reset(_Forger):
             seq, ack = ack, seq
         for i, step in enumerate(self.steps):
             flags = flags_of(kinds[min(i, len(kinds) - 1)])
-            self._send(box, flow, about, to_client, flags, seq + step, ack, self.payload, self.after + i * self.gap, i)
+            acked = ack + (i + 1) * self.ack_beyond
+            self._send(
+                box, flow, about, to_client, flags, seq + step, acked, self.payload, self.after + i * self.gap, i
+            )
 
 
 @dataclass(frozen=True)
@@ -148,9 +152,10 @@ class Inject(_Forger):
 
     def start(self, box, flow: Flow, packet: Packet) -> Fate:
         seq, ack = _answer(packet)
-        self._send(box, flow, packet, True, flags_of(self.flags), seq, ack, self.payload, self.after)
+        payload = self.payload.replace(b"{host}", (flow.name or "").encode())
+        self._send(box, flow, packet, True, flags_of(self.flags), seq, ack, payload, self.after)
         if self.reset_after:
-            end = seq + len(self.payload) + ("F" in self.flags)
+            end = seq + len(payload) + ("F" in self.flags)
             self._send(box, flow, packet, True, flags_of("RA"), end, ack, b"", self.after + 0.0002, 1)
         if self.reset_server:
             self._send(box, flow, packet, False, flags_of("RA"), ack, seq, b"", self.after)

@@ -75,6 +75,20 @@ class Lose(Action):
 
 
 @dataclass(frozen=True)
+class DropMedia(Action):
+    """Of a call only the set-up passes: what looks like RTP is dropped."""
+
+    direction: str = "down"
+
+    word: ClassVar[str] = "drop"
+    in_path: ClassVar[bool] = True
+
+    def each(self, box, flow: Flow, packet: Packet) -> Fate:
+        meant = self.direction == "both" or packet.up == (self.direction == "up")
+        return DROP if meant and packet.payload[:1] and packet.payload[0] & 0xC0 == 0x80 else None
+
+
+@dataclass(frozen=True)
 class DropLarge(Action):
     """Packets above a size vanish without a word: a path MTU black hole."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.lab.actions.answers import Reject
 from tests.lab.actions.limits import Police
-from tests.lab.actions.stops import Drop, Lose
+from tests.lab.actions.stops import Drop, DropMedia, Lose
 from tests.lab.middlebox import Delays
 from tests.lab.packet import UDP
 from tests.lab.rules import Action, Rule
@@ -15,6 +15,8 @@ from tests.lab.trigger import Trigger
 
 WHATSAPP = ("157.240.0.62", "31.13.84.62", "179.60.195.62")
 REFLECTORS = ("91.108.13.34", "91.108.9.21", "149.154.166.113")
+_FOUR = (*WHATSAPP, "102.132.96.62")
+_SIX = ("74.125.250.129", "74.125.250.130", "142.250.82.9", "203.0.113.40", "203.0.114.41", "35.190.0.1")
 GOOGLE, SIGNAL_TURN, DISCORD = ("74.125.250.129",), ("35.190.0.1",), ("66.22.216.10", "66.22.217.10")
 
 
@@ -63,6 +65,10 @@ ALL = [  # a table, one scenario after the other
         _to(WHATSAPP)),
     _call("whatsapp-media-up", "Set-up passes, the client's media is cut",
         Drop(spare=60, direction="up", kind="delayed_drop"), _to(WHATSAPP)),
+    _call("whatsapp-media-down", "Set-up passes, none of the relay's media come", DropMedia(), _to(WHATSAPP)),
+    _call("whatsapp-relays", "Four relays are silent while six servers of others answer", Drop(), _to(_FOUR),
+        (calls("whatsapp", _FOUR, times=1), *(calls("google", (address,), at=1.5 + 0.3 * i, times=1,
+        media=False) for i, address in enumerate(_SIX)), *_CHAT, *everyday(12))),
     _call("whatsapp-gargle", "A quarter of the media is lost", Lose(0.25), _to(WHATSAPP)),
     _call("whatsapp-police", "Media policed to 20 kbit/s", Police(kbps=20, bucket=3000), _to(WHATSAPP)),
     _call("whatsapp-icmp", "The relays are refused by ICMP 3/13", Reject(13), _to(WHATSAPP)),

@@ -42,7 +42,7 @@ def _dns(
 
 
 def _resolver(name: str, about: str, other, **more) -> Scenario:
-    zone = Zone(dict.fromkeys(_NAMES, other), censors=True)
+    zone = Zone(dict.fromkeys(_NAMES, other), censors=True, says_why=more.pop("says_why", 0))
     does = (*_questions(DOMESTIC_RESOLVER), *_questions("8.8.8.8"), attempts(WA, 2, 4, at=2, patience=4), *everyday(9))
     return Scenario(
         f"dns-{name}", "dns", about, does, zones={DOMESTIC_RESOLVER: zone}, resolver=DOMESTIC_RESOLVER, **more
@@ -56,6 +56,10 @@ ALL = [  # a table, one scenario after the other
     _dns("lie-border", "The same from the border", ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52), FAR_BOX),
     _dns("lie-short", "The same on a short path", ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52), SHORT),
     _dns("lie-long", "The same on a long path", ForgeDns(_FOREIGN[1:], ("2001::2",), hops=201, df=False), LONG),
+    _dns("lie-same-distance", "TTL as the resolver's own: only the contradiction tells",
+        ForgeDns(_FOREIGN[:1], ("2001::1",), hops=61)),
+    _dns("china-sinks", "Addresses from the documented pool of poisoned answers",
+        ForgeDns(("8.7.198.45",), ("2001::1f0d:5e25",), hops=201, df=False)),
     _dns("lie-thrice", "Three forged answers", ForgeDns(_FOREIGN[:1], ("2001::1",), copies=3, hops=90, df=False)),
     _dns("lie-authoritative", "Flags 0x8400, no DF (China 2025, net4people 466)",
         ForgeDns(_FOREIGN[:1], ("2001::1",), header=0x8400, df=False, hops=44)),
@@ -79,6 +83,13 @@ ALL = [  # a table, one scenario after the other
     _dns("no-resolver", "Answers from an address that serves no DNS", ForgeDns(_FOREIGN[:1], hops=57),
         does=(*_questions(), Dns(WA, at=1, times=3, every=2, resolver="93.184.215.34"),
         Dns("example.org", at=1.5, times=2, every=2, resolver="93.184.215.34"), *everyday(9))),
+    _dns("drop-unknown", "Questions for a site that is no known service vanish", Drop(direction="up"),
+        trigger=Trigger(qname=("example.com",)), does=(*_questions(), Dns("example.com", at=0.4, times=3, every=3),
+        Dns("www.example.com", at=1.4, times=2, every=4), *everyday(12))),
+    _dns("drop-few", "Few questions, some of which vanish", Drop(direction="up"),
+        trigger=Trigger(qname=("example.com",)), does=(Dns("example.com", at=0.5, times=3, every=4),
+        *(Dns(name, at=1.0 + i, times=1) for i, name in enumerate(("example.org", "github.com", "ya.ru"))),
+        Dns("vk.com", at=9.5))),
     _dns("drop", "Questions vanish", Drop(direction="up")),
     _dns("a-only", "Only A is forged, AAAA is honest", ForgeDns(_FOREIGN[:1], hops=59),
         does=(*(Dns(name, at=0.3 + 0.4 * i, times=4, every=2.1, kinds=(A,)) for i, name in enumerate(_ASKED)),
@@ -91,6 +102,10 @@ ALL = [  # a table, one scenario after the other
         does=(*_questions(), Https(WA, at=2, times=3, every=2, hello="browser"), *everyday(9))),
     _resolver("resolver-nxdomain",
         "The provider's resolver says NXDOMAIN, another does not (Russia 2026, net4people 580)", 3),
+    _resolver("resolver-censored", "The provider's resolver says that it was made to (extended error 16)", 3,
+        says_why=16),
+    _resolver("resolver-blocked", "The provider's resolver says that it blocks (extended error 15)", REFUSED,
+        says_why=15),
     _resolver("resolver-refused", "The provider's resolver refuses", REFUSED),
     _resolver("resolver-lies", "The provider's resolver gives a page's address", ("203.0.113.80",)),
     _resolver("resolver-private", "The provider's resolver gives a private address", ("10.10.34.34",)),

@@ -13,6 +13,8 @@ from tests.lab.traffic import Chat, Http
 from tests.lab.trigger import Trigger
 
 BY_NAME = Trigger(sni=(WA,))
+_FILTERED = ("198.51.100.23", "198.51.100.77", "198.51.100.150")  # clients of one network
+_FREE = ("203.0.113.7", "192.0.2.55", "5.34.112.9")
 _TYPE1 = Reset(flags="R", headers=Headers(ttl=71, ipid="random", window=1383, df=False))
 _TYPE2_HEADERS = Headers(ttl=88, ipid="random", window=2920, rise=1)
 _COPIED = Headers(ttl="peer", ipid="peer", window=501)
@@ -61,6 +63,11 @@ ALL = [  # a table, one scenario after the other
     _named("copied-bare", "The same, bare", Reset(flags="R", headers=Headers(ttl="peer", ipid="peer"))),
     _named("copied-trigger", "TTL, IP-ID and window of the hello",
         Reset(headers=Headers(ttl="trigger", ipid="trigger", window="trigger"))),
+    _named("copied-trigger-small", "The same, the hello in one segment",
+        Reset(headers=Headers(ttl="trigger", ipid="trigger", window="trigger")),
+        does=(*interleaved(WA, WA_FRONT, hello="openssl"), *everyday())),
+    _named("ack-beyond", "Three RST/ACKs that acknowledge what nobody sent (NDSS 2009)",
+        Reset(steps=(0, 0, 0), ack_beyond=1460, headers=Headers(ttl=97, ipid="random"))),
     _named("burst-5", "Five alike", Reset(flags="R", steps=(0,) * 5, headers=Headers(ttl=47, ipid=0))),
     _named("p2p-12503", "Two bare RSTs, the second 12503 further (Sandvine 2006)",
         Reset(flags="R", steps=(0, 12503), headers=Headers(ttl=60, ipid=4711, window=10240))),
@@ -121,9 +128,10 @@ ALL = [  # a table, one scenario after the other
     _named("telegram-web", "Another service's name", Reset(to="both", headers=Headers(ttl=121, ipid="random")),
         trigger=Trigger(sni=(TG,)), does=(*interleaved(TG, "t.me"), *everyday())),
     _named("many-clients", "Seen from the server: some networks are filtered, others not", _TYPE1,
-        trigger=Trigger(sni=(WA,), clients=("198.51.100.23", "203.0.113.7")),
-        clients=("198.51.100.23", CLIENT6, "203.0.113.7", "192.0.2.55", "5.34.112.9"),
-        does=tuple(attempts(WA, 3, 2, at=0.3 + i * 0.4, client=client) for i,
-        client in enumerate(("198.51.100.23", "203.0.113.7", "192.0.2.55", "5.34.112.9")))),
-
+        trigger=Trigger(sni=(WA,), clients=_FILTERED), clients=(*_FILTERED, *_FREE, CLIENT6),
+        does=tuple(attempts(WA, 3, 2, at=0.3 + i * 0.2, client=client) for i,
+            client in enumerate((*_FILTERED, *_FREE)))),
+    _named("two-clients", "The same, a network of each kind and few attempts", _TYPE1,
+        trigger=Trigger(sni=(WA,), clients=_FILTERED[:1]), clients=(_FILTERED[0], _FREE[0], CLIENT6),
+        does=(attempts(WA, 3, 2, client=_FILTERED[0]), attempts(WA, 4, 2, at=0.9, client=_FREE[0]))),
 ]

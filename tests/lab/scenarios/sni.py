@@ -26,6 +26,7 @@ from tests.lab.trigger import Trigger
 
 BY_NAME = Trigger(sni=(WA,))
 MLKEM_SHARE = b"\x11\xec\x04\xc0"  # the group and length of a post-quantum key share
+_THREE = ("157.240.0.60", "93.184.215.14", "104.244.42.1")
 _SLOW = {"times": 4, "every": 4.0}
 _WA6 = "2a03:2880:f2ff:c5:face:b00c:0:167"
 
@@ -79,6 +80,13 @@ ALL = [  # a table, one scenario after the other
     _named("drop-elsewhere", "The name at an address where it does not live, as measurement tools do", Drop(),
         does=(attempts("example.com", 4, 4, at=0.5, sni=WA, patience=9), attempts("example.com", 4, 4, at=2.5),
         *everyday(18))),
+    _named("drop-many-addresses", "One name at three unrelated addresses, each with another name that works",
+        Drop(direction="up"),
+        does=(*(attempts(WA, 2, 8, at=0.5 + i, sni=WA, address=address, patience=7) for i,
+            address in enumerate(_THREE)),
+            *(attempts(name, 2, 8, at=4.5 + i, address=address) for i,
+            (name, address) in enumerate(zip(("cdn.example.net", "www.example.org", "t.co"), _THREE, strict=True))),
+            *everyday(16))),
     _named("drop-fingerprint", "By the client's make: hellos with a post-quantum share", Drop(),
         trigger=Trigger(fingerprint=MLKEM_SHARE, addresses=("157.240.0.60",)),
         does=(attempts(WA, 4, 4, patience=9), attempts(WA, 4, 4, at=2.5, hello="openssl"), *everyday(18))),
@@ -114,6 +122,8 @@ ALL = [  # a table, one scenario after the other
     _named("alert-and-drop", "A forged alert, TTL copied; the rest is dropped",
         Together(actions=(Inject(payload=alert(80), kind="tls_alert", headers=Headers(ttl="peer", ipid="peer")),
         Drop()))),
+    _named("alert-border", "A forged alert from the border: later than half of the way, sooner than the server",
+        Inject(payload=alert(112), kind="tls_alert", headers=Headers(ttl=66)), FAR_BOX),
     _named("fin", "A forged FIN (the flow goes on behind it)",
         Inject(flags="FA", kind="fin", headers=Headers(ttl=81, ipid="random"))),
     _named("fin-and-drop", "A forged FIN; the rest is dropped",
@@ -129,6 +139,9 @@ ALL = [  # a table, one scenario after the other
     _named("mitm-strict", "The same; the client leaves with an alert", None,
         does=(*interleaved(WA, WA_FRONT, hello="tls12", trust=True), *everyday(hello="tls12")),
         changes={WA: {"intercepted": (WA,)}}, vantages=("client",)),
+    _named("mitm-at-times", "Every second connection to one name is intercepted", None,
+        does=(*interleaved(WA, WA_FRONT, hello="tls12", times=6, every=2), *everyday(hello="tls12")),
+        changes={WA: {"intercepted": (WA,), "intercepts_every": 2}}, vantages=("client",)),
     _named("mitm-many", "Several services are intercepted, others not", None,
         does=(*interleaved(WA, WA_FRONT, hello="tls12"), *interleaved("www.instagram.com", "x.com", hello="tls12"),
         *everyday(hello="tls12")), changes={WA: {"intercepted": (WA,)},
