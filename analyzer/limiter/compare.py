@@ -21,7 +21,10 @@ from analyzer.limiter.leg import Leg
 LEAST = 6  # intervals for a slope with an error
 HALF = 0.5  # a slope surely under it is nearer to apart, surely over it nearer to shared
 SURELY = 2.0  # standard errors
-VARIED = 0.5  # times the rate between the others' 10th and 90th percentile: else they were no experiment
+BUSY, BUSY_LEAST = (
+    0.5,
+    2,
+)  # times the rate that the others take in at least so many intervals: else they were no experiment
 QUIET = 0.25  # of the rate: below, the others leave the limiter to the flow
 QUIET_SECONDS = 2.0
 ALONE = 0.20  # the flow alone gets the limit within this
@@ -115,8 +118,7 @@ def compare(limit: Limit, others: Passed) -> Comparison:
     alone = float(limit.own[quiet].sum() / quiet_time) if quiet_time else float("nan")
     fastest = float(taken.max(initial=0.0))
     slope, error = float("nan"), float("nan")
-    low, high = (_quantile(taken, span, q) for q in (0.1, 0.9)) if len(span) else (0.0, 0.0)
-    if len(span) >= LEAST and high - low >= VARIED * limit.rate:
+    if len(span) >= LEAST and min((taken >= BUSY * limit.rate).sum(), quiet.sum()) >= BUSY_LEAST:
         slope, error = _slope(taken, own, span)
     return Comparison(slope, error, fastest, quiet_time, alone)
 
@@ -151,9 +153,3 @@ def _slope(taken: np.ndarray, own: np.ndarray, span: np.ndarray) -> tuple[float,
     rest = weight @ (y + slope * x) ** 2
     effective = 1 / (weight**2).sum()
     return float(slope), float(np.sqrt(rest / (spread * max(effective - 2, 1.0))))
-
-
-def _quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][min(np.searchsorted(total, q * total[-1]), len(order) - 1)])

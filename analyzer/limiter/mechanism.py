@@ -18,17 +18,20 @@ LOSSES, EPOCHS, SECONDS = 8, 4, 2.0  # evidence: precision falls below 0.97 with
 FITS = (0.10, 0.80), (0.15, 0.90)
 CHANCE = 0.05  # of as good a fit with the same losses elsewhere
 # What passes by each loss strays from rate times time by a packet or so; under random loss it wanders like a Brownian
-# bridge, whose mean square is a sixth of the variance and under a hundredth of it once in 10,000 (Cramér and von Mises).
+# bridge, whose mean square is a sixth of the variance (of bursts, where it comes in bursts).
 WANDER = 0.10
-# Near the receiver a slow policer's packets each wait for their token, so the level hardly varies and the AUC is no
-# help. Then the count alone must do, if so much is lost that an application's own steady rate could not have been kept
-# up: random loss of 10 % breaks it by timeouts.
-STARVED_WANDER, STARVED_EMPTY, STARVED_LOSS, STARVED_SPREAD = 0.006, 0.95, 0.10, 0.15
+# Near the receiver a slow policer's packets each wait for their token, so the level hardly varies and the AUC says
+# little. Then the count must do, if so much is lost that an application's own steady rate could not have been kept up:
+# random loss of 10 % breaks it by timeouts. Mean squares under 0.006 come once in 10^8 by chance, under 0.015 once in
+# 3,000 (Cramér and von Mises), which is enough where the AUC is not chance either.
+STARVED_EMPTY, STARVED_LOSS = 0.95, 0.10
+STARVED = (0.006, 0.15, 1.0, 0.0), (0.015, 0.05, 0.01, 0.65)  # (wander, spread, p at most, AUC at least)
 BURSTS = (
     0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
 )
 UNHELD_PACKETS = 0.75  # median wait in packets at the rate: behind a queue that is the limit, one is always being sent
 QUEUE_SPREAD = 0.02  # of the slopes between a full queue's drops: a line's clock does not stray further [lab]
+SHALLOW = 0.15  # of the time in which the fitted depth drains: a shallow queue holds a quarter of its packets longer
 PLATEAU, PLATEAU_SHARE = 0.10, 0.60  # of the output within this of its median rate: a line's clock, idle ends apart
 PLATEAU_RUN = 16 * 1448  # bytes of a run: single packets are too uneven to have a rate
 
@@ -49,19 +52,24 @@ def plateau(t: np.ndarray, size: np.ndarray) -> float | None:
 
 def fits(bucket: Bucket) -> bool:
     """Whether the losses are those of a token bucket (a policer's, or a drop-tail queue's)."""
-    if bucket.losses < LOSSES or bucket.epochs < EPOCHS or bucket.seconds < SECONDS or bucket.wander > WANDER:
+    b = bucket
+    if b.losses < LOSSES or b.epochs < EPOCHS or b.seconds < SECONDS:
         return False
-    if bucket.p <= CHANCE and any(bucket.spread <= spread and bucket.auc >= auc for spread, auc in FITS):
-        return True
-    starved = bucket.loss_share >= STARVED_LOSS and bucket.empty >= STARVED_EMPTY
-    return starved and bucket.spread <= STARVED_SPREAD and bucket.wander <= STARVED_WANDER
+    if b.p <= CHANCE and b.wander * b.epochs / b.losses <= WANDER:
+        if any(b.spread <= spread and b.auc >= auc for spread, auc in FITS):
+            return True
+    if b.loss_share < STARVED_LOSS or b.empty < STARVED_EMPTY:
+        return False
+    return any(b.wander <= w and b.spread <= spread and b.p <= p and b.auc >= auc for w, spread, p, auc in STARVED)
 
 
-def held(leg: Leg, rate: float) -> bool | None:
+def held(leg: Leg, rate: float, depth: float) -> bool | None:
     """Whether packets stood in a queue that drains at `rate`; None where delay and evenness do not tell."""
     queue = queued(leg.waits, leg.rtt, rate)
     if queue is not False:
         return queue
+    if np.quantile(leg.waits, 0.75) > SHALLOW * depth / rate:
+        return None
     if np.median(leg.waits) <= UNHELD_PACKETS * FULL_PACKET / rate:
         return False
     return False if burstiness(leg.out_t, leg.out, rate) >= BURSTS else None
@@ -77,4 +85,4 @@ def queue_rate(leg: Leg, bucket: Bucket | None) -> float | None:
 
 def polices(bucket: Bucket, leg: Leg) -> bool:
     """Whether it is a policer: drops of a token bucket, and what passed did not wait."""
-    return fits(bucket) and held(leg, bucket.rate) is False
+    return fits(bucket) and held(leg, bucket.rate, bucket.depth) is False

@@ -16,7 +16,7 @@ from analyzer.limiter.stream import IPV4, TCP, TIMESTAMPS
 from analyzer.signature import Seen
 from analyzer.tables import Cut, Table
 
-BULK = 100_000  # bytes of payload in one direction: below, no rate can be fitted [lab]
+BULK = 50_000  # bytes of payload in one direction: below, no rate can be fitted [lab]
 MOST = 256  # flows of one client and direction that are looked at, the largest
 SECONDS = 2.0  # and at least so long
 TCP_PROTOCOL = 6
