@@ -181,6 +181,9 @@ class _Whereabouts:
         fine = (m.address >= 0) & ~np.isin(m.address, list(self.places))
         names = (text(n) or "" for n in np.unique(m.name[fine]).tolist())
         self._ordinary = {domain(name) for name in names if is_public(name)}
+        a = self.seen.attempts
+        a = a[(a.proto == 6) & (a.stage == Stage.SERVED) & np.isin(a.name, m.name)]
+        self._served = {*zip(a.name.tolist(), a.server.tolist(), strict=True)}
 
     def alone(self, name: int) -> bool:
         """Whether enough names of other domains were answered with public addresses."""
@@ -188,8 +191,7 @@ class _Whereabouts:
 
     def served(self, name: int, address: int) -> bool:
         """Whether a client had a conversation under this name at that address: then the answer was right."""
-        a = self.seen.attempts
-        return bool(((a.name == name) & (a.server == address) & (a.proto == 6) & (a.stage == Stage.SERVED)).any())
+        return (name, address) in self._served
 
     def alike(self) -> list[Finding]:
         """Where every name leads to one private address, none of them is blocked."""

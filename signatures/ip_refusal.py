@@ -188,24 +188,33 @@ def _refusals(scene: _Scene) -> list[Finding]:
     mine = scene.a[np.minimum(at, max(len(scene.a) - 1, 0))] if len(r) else scene.a[:0]
     young = (mine.new_up == 0) & (mine.syns > 0) & (mine.vantage != Vantage.SERVER) & (mine.cut & Cut.PROXIED == 0)
     r, mine = r[young], mine[young]
-    found = []
-    for row, attempt in zip(r.rows(), mine.rows(), strict=True):
-        found += _too_soon(scene, row, attempt)
+    found = _too_soon(scene, r, mine)
     people = np.isin(mine.flow, scene.a.flow[scene.people])
     for group in groups_of(mine, people, "client", "service"):
         found += _one_responder(scene, r[group], mine[group])
     return found
 
 
-def _too_soon(scene: _Scene, reset: SimpleNamespace, attempt: SimpleNamespace) -> list[Finding]:
+def _too_soon(scene: _Scene, resets: Table, mine: Table) -> list[Finding]:
+    """Resets that came in less than half the least round trip that other connections had to that host."""
     ends = scene.seen.endpoints
-    rtt = ends.rtt[(ends.server == reset.server) & (ends.proto == 6) & (ends.rtt >= 0) & (ends.flow != reset.flow)]
-    if len(rtt) < SAMPLES or reset.idle >= HALF * rtt.min() or rtt.min() - reset.idle < HALF_MARGIN or attempt.syns > 1:
+    ends = ends[(ends.proto == 6) & (ends.rtt >= 0) & ~np.isin(ends.flow, resets.flow)]
+    servers, first, samples = np.unique(ends.server, return_index=True, return_counts=True)
+    if not len(servers):
         return []
-    measured = {"refused_after_ms": round(reset.idle / MS, 3), "least_rtt_ms": round(int(rtt.min()) / MS, 3)}
-    witnesses = (Witness(attempt.frame, "trigger"), Witness(reset.frame, "forged"))
-    method = Method("rst", "ip_address", "unknown", scene.text(reset.server))
-    return [Finding(TOO_SOON, f"flow {reset.flow}", (reset.flow,), reset.ts, measured, witnesses, method)]
+    least = np.minimum.reduceat(ends.rtt, first)  # endpoints come by server
+    at = np.minimum(np.searchsorted(servers, resets.server), len(servers) - 1)
+    reached = (servers[at] == resets.server) & (samples[at] >= SAMPLES)
+    rtt = least[at]
+    soon = reached & (mine.syns == 1) & (resets.idle < HALF * rtt) & (rtt - resets.idle >= HALF_MARGIN)
+    found = []
+    for i in np.flatnonzero(soon).tolist():
+        reset = resets.row(i)
+        measured = {"refused_after_ms": round(reset.idle / MS, 3), "least_rtt_ms": round(int(rtt[i]) / MS, 3)}
+        witnesses = (Witness(int(mine.frame[i]), "trigger"), Witness(reset.frame, "forged"))
+        method = Method("rst", "ip_address", "unknown", scene.text(reset.server))
+        found.append(Finding(TOO_SOON, f"flow {reset.flow}", (reset.flow,), reset.ts, measured, witnesses, method))
+    return found
 
 
 def _one_responder(scene: _Scene, resets: Table, mine: Table) -> list[Finding]:
@@ -260,14 +269,15 @@ def _greeters(scene: _Scene) -> list[Finding]:
     found = []
     for group in groups_of(a, cut & (a.vantage != Vantage.SERVER), "client", "service"):
         mine = a[group]
+        delay = int(mine.syn_rtt.max())
+        if scene.networks(mine.server) < NETWORKS or delay - int(mine.syn_rtt.min()) > SAME_DELAY:
+            continue
         baseline = scene.alive(mine)
-        spread = int(mine.syn_rtt.max() - mine.syn_rtt.min())
-        how = _nearer(scene, mine, int(mine.syn_rtt.max()))
-        if scene.networks(mine.server) < NETWORKS or spread > SAME_DELAY or not how or not len(baseline):
+        if not len(baseline) or not _nearer(scene, mine, delay):
             continue
         measured = {
             "connections": len(mine), "networks": scene.networks(mine.server),
-            "greeted_after_ms": round(int(mine.syn_rtt.max()) / MS, 3),
+            "greeted_after_ms": round(delay / MS, 3),
         }  # fmt: skip
         witnesses = [Witness(frame, "trigger") for frame in mine.frame.tolist()[:8]]
         witnesses += [Witness(frame, "baseline") for frame in a.frame[baseline].tolist()[:2]]

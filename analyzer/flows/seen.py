@@ -57,6 +57,7 @@ class SeenStore:
         self._attempts: list[Table] = []
         self._endpoints: list[Table] = []
         self._resets: list[Table] = []
+        self._settled: dict[str, Table] = {}  # those three in order, until more is added
         self._series: dict[int, list[Table]] = {}
         self._series_left = limits.MAX_SERIES
         self.asked = Ledger(QUESTIONS, limits.MAX_NAMES)  # written while packets pass
@@ -68,18 +69,24 @@ class SeenStore:
     # -- what signatures and the verdict read -----------------------------------------------------------------
     @property
     def attempts(self) -> Table:
-        self._attempts = [_merge_parts(Table.concat(ATTEMPTS, self._attempts).sort("flow", "start"))]
-        return self._attempts[0]
+        if "attempts" not in self._settled:
+            self._attempts = [_merge_parts(Table.concat(ATTEMPTS, self._attempts).sort("flow", "start"))]
+            self._settled["attempts"] = self._attempts[0]
+        return self._settled["attempts"]
 
     @property
     def endpoints(self) -> Table:
-        self._endpoints = [Table.concat(ENDPOINTS, self._endpoints).sort("server", "flow")]
-        return self._endpoints[0]
+        if "endpoints" not in self._settled:
+            self._endpoints = [Table.concat(ENDPOINTS, self._endpoints).sort("server", "flow")]
+            self._settled["endpoints"] = self._endpoints[0]
+        return self._settled["endpoints"]
 
     @property
     def resets(self) -> Table:
-        self._resets = [Table.concat(RESETS, self._resets).sort("flow", "frame")]
-        return self._resets[0]
+        if "resets" not in self._settled:
+            self._resets = [Table.concat(RESETS, self._resets).sort("flow", "frame")]
+            self._settled["resets"] = self._resets[0]
+        return self._settled["resets"]
 
     @property
     def names(self) -> Table:
@@ -112,6 +119,7 @@ class SeenStore:
         return self._reached | {name for name, full in ledgers.items() if full}
 
     def add(self, done: FinishedFlows) -> None:
+        self._settled.clear()
         flows = done.flows
         number = self.strings.number
         columns = {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in flows.columns and c.dtype != "i4"}
@@ -152,7 +160,7 @@ class SeenStore:
         """A copy to which snapshots of open flows can be added and thrown away."""
         copy = SeenStore(self.strings)
         copy._attempts, copy._endpoints = list(self._attempts), list(self._endpoints)
-        copy._resets = list(self._resets)
+        copy._resets, copy._settled = list(self._resets), dict(self._settled)
         copy._series = {flow: list(parts) for flow, parts in self._series.items()}
         copy._series_left = self._series_left
         copy.asked, copy.answered, copy.errors = self.asked, self.answered, self.errors
