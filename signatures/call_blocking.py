@@ -7,8 +7,8 @@ no media ever come.
 
 **What it cannot see.** Whether the relay's address or the look of the packets was recognised; calls carried over TCP
 or QUIC to the chat servers; peers that talk directly, whose silence may be the peer's; a relay that is the only one
-asked: one silent relay of many is ordinary, and so is silence where no datagram of any kind is answered. At the
-server a client that cannot hear looks like one that hung up.
+asked: one silent relay of many is ordinary, and so is silence where no datagram of any kind is answered. Away from
+the client only lost answers show, by the questions asked again; lost questions and cut media leave no trace there.
 
 **References.** RFC 8489 (STUN), RFC 8656 (TURN); reports of August to October 2025 on WhatsApp and Telegram calls in
 Russia (relays on UDP 596 to 599, 1400 and 3478 asked twice a second, no answer; text works); ooni/probe #1645,
@@ -18,14 +18,17 @@ capture, of one direction only; none fires.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from analyzer.controls import Fate, fates, groups_of
 from analyzer.exact import fisher
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Segment, Wants, Witness
 from analyzer.tables import End, Table, Vantage
+from analyzer.wire import stun
 
 METHOD = "call_blocking"
 
@@ -33,6 +36,7 @@ SECOND = 1_000_000_000
 UDP, DNS = 17, 53
 RELAYS = 2  # one silent relay of many is ordinary
 ASKED = 2  # datagrams to each: WhatsApp asks each relay twice within a second
+UNHEARD = 4  # times the same question; three answers are lost together once in 1,000 at 10 % loss
 ASKED_IN_ALL = 6  # at 10 % loss each way, all of them and all answers are lost less than once in 10,000 calls
 WAITED = (
     2 * SECOND
@@ -100,14 +104,55 @@ ONE_WAY = _rule(
     "Calls that nobody took; broadcasts.",
     "RFC 3550 §6: receivers of media report on them",
 )  # fmt: skip
-RULES = (RELAYS_SILENT, OTHERS_ANSWERED, OTHERS_ANSWERED_FEW, MEDIA_DIES, MEDIA_DIED_ONCE, ONE_WAY)
+ANSWERS_UNHEARD = _rule(
+    "answers_unheard", "strong", "silence",
+    "Away from the client: it asks the same question again and again although each was answered.",
+    "A firewall at the client that lets questions out and no answers in.",
+    "RFC 8489 §6.2.1: a client stops asking when it is answered",
+)  # fmt: skip
+RULES = (RELAYS_SILENT, OTHERS_ANSWERED, OTHERS_ANSWERED_FEW, MEDIA_DIES, MEDIA_DIED_ONCE, ONE_WAY, ANSWERS_UNHEARD)
 
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
+
+def _away_from_the_client(flows: Table) -> np.ndarray:
+    far = (flows.vantage == Vantage.SERVER) | (flows.vantage == Vantage.MIDDLE)
+    return far & (flows.proto == UDP) & (flows.protocol == "stun") & (flows.packets_up >= UNHEARD)
+
+
+WANTS = Wants(_away_from_the_client, packets=False, heads=True)
 
 
 def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: one silent relay, one call that ends, is ordinary."""
-    return []
+    """Questions that are asked again although they were answered; the rest is known only when the capture has ended."""
+    found = []
+    for i, flow in enumerate(done.flows.rows()):
+        answers: dict[bytes, list[int]] = defaultdict(list)
+        for piece in done.segments(i, False):
+            answers[_transaction(piece.data)].append(piece.ts)
+        asked: dict[bytes, list[Segment]] = defaultdict(list)
+        for piece in done.segments(i, True):
+            if stun.is_stun(piece.data):
+                asked[_transaction(piece.data)].append(piece)
+        worst = max(asked.values(), key=len, default=[])
+        if len(worst) < UNHEARD or worst[-1].ts - worst[0].ts < WAITED:
+            continue
+        times = answers[_transaction(worst[0].data)]
+        if sum(any(a.ts < at < b.ts for at in times) for a, b in pairwise(worst)) < UNHEARD - 1:
+            continue
+        measured = {
+            "asked": len(worst),
+            "answered": len(times),
+            "over_s": round((worst[-1].ts - worst[0].ts) / SECOND, 1),
+        }
+        witnesses = tuple(Witness(piece.frame, "contradicts") for piece in worst[1:5])
+        method = Method("drop", "protocol", "in_path", "STUN")
+        found.append(
+            Finding(ANSWERS_UNHEARD, f"flow {flow.flow}", (flow.flow,), worst[-1].ts, measured, witnesses, method)
+        )
+    return found
+
+
+def _transaction(message: bytes) -> bytes:
+    return message[8:20]  # RFC 8489 §5
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:

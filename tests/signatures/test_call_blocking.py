@@ -139,6 +139,22 @@ def test_the_capture_ends_before_an_answer_could_come(loaded):
     assert not rules(analyze(*relays, google, chat(), loaded=loaded))
 
 
+def test_at_the_server_answers_go_unheard(loaded):
+    def served(server, *, answered, repeats=5, same=True):
+        packets = []
+        for i in range(repeats):
+            question = ALLOCATE if same else stun(0x0003, (0x4000, bytes([i]) * 100))[:8] + bytes([i]) * 12 + bytes(104)
+            packets.append(datagram("198.51.100.23", server, 50_001, 3478, question, i * 800.0, ttl=52))
+            if answered:
+                packets.append(datagram(server, "198.51.100.23", 3478, 50_001, ALLOCATED, i * 800.0 + 1, ttl=64))
+        return packets
+
+    assert rules(analyze(served(WHATSAPP[0], answered=True), loaded=loaded)) == ["calls.answers_unheard"]
+    assert not rules(analyze(served(WHATSAPP[0], answered=False), loaded=loaded))
+    assert not rules(analyze(served(WHATSAPP[0], answered=True, repeats=3), loaded=loaded))
+    assert not rules(analyze(served(WHATSAPP[0], answered=True, same=False), loaded=loaded))
+
+
 def test_media_die_while_others_are_heard(loaded):
     call = media(WHATSAPP[0], at=0, seconds=12, heard=6)
     result = analyze(call, chat(), later(8_000), later(), loaded=loaded)
