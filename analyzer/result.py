@@ -68,6 +68,7 @@ EXPLANATIONS = (  # ordinary causes that a verdict considers
     "server_rejects_name",
     "dns_failure",
     "path_mtu",
+    "local_filter",
 )
 NEXT_STEPS = (
     "capture_from_start",

@@ -41,6 +41,7 @@ UNSENT = 2  # bytes; one beyond is a FIN that was not captured
 HALF, HALF_MARGIN = 0.5, 5 * MS  # 0 | 26: no detour halves the path and saves 5 ms as well
 SOONER, SOONER_MARGIN = 0.8, 3 * MS  # 0 | 35 at RTT - 5 ms; the least of few samples may be a fifth too long
 RESTED = 3000 * MS  # a pause after which a NAT or a balancer near the client may answer for what it has forgotten
+INITIAL_TTLS, AT_ONCE = (64, 128, 255), 2 * MS  # what hosts send; no access link answers sooner
 SAMPLES = 2  # of round trips, and of SYN/ACKs of equal TTL
 
 _NDSS = "Weaver, Sommer, Paxson, NDSS 2009"
@@ -165,6 +166,12 @@ CLIENT_GONE = _forged(
     "Clients that crash, and closes that were lost on the way.",
     "Linux tcp_v4_send_reset: no ACK flag where no socket is left, ACK where a program aborts",
 )  # fmt: skip
+FROM_DEVICE = Rule(
+    "rst.from_device", "genuine", "strong", "none",
+    "The reset was made on the capturing device, or in the router next to it: it crossed no hop and took no time.",
+    "A forger with that very TTL that is as near.",
+    "IP: every router takes one off the TTL, and every link takes time",
+)  # fmt: skip
 AFTER_CLOSE = Rule(
     "rst.after_close", "genuine", "supporting", "none",
     "The reset came after a side had closed or reset the connection: an ordinary farewell.",
@@ -181,7 +188,7 @@ REFUSED = Rule(
 RULES = (
     SERVER_TALKS_ON, CLIENT_TALKS_ON, LATE_ANSWER, CHALLENGED, FASTER, SOONER_THAN_PATH, BEFORE_SYNACK, BEHIND_DATA,
     LADDER, TTLS_DISAGREE, BEYOND_SENT, UNSENT_ACKED, UNLIKE_KINDS, BURST_OF, BARE_WITH_WINDOW, TTL_DIFFERS, HEADER_COPIED,
-    CLIENT_GONE, KNOWN_INJECTOR, AFTER_CLOSE, REFUSED,
+    CLIENT_GONE, KNOWN_INJECTOR, FROM_DEVICE, AFTER_CLOSE, REFUSED,
 )  # fmt: skip
 _RACES_PROVE = Method("rst", position="on_path")  # both the injected and the genuine packet arrived
 
@@ -382,8 +389,22 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     found = []
     for reset in resets.rows():
         at_server = endpoints[endpoints.server == reset.server]
+        if _of_device(reset, at_server):
+            found.append(_found(FROM_DEVICE, reset, {"after_ms": _ms(reset.ts - reset.asked), "reset_ttl": reset.ttl}))
+            continue
         found += _timing(reset, at_server) + _distance(reset, at_server)
     return found
+
+
+def _of_device(reset: SimpleNamespace, at_server) -> bool:
+    """A TTL that no router has touched, where the server's packets come with another, and no time to go anywhere."""
+    if reset.ttl not in INITIAL_TTLS or reset.asked < 0 or reset.ts - reset.asked > AT_ONCE:
+        return False
+    others = {
+        *at_server.ttl_low[at_server.ordinary > 0].tolist(),
+        *at_server.ttl_synack[at_server.ttl_synack >= 0].tolist(),
+    }
+    return bool(others) and reset.ttl not in others
 
 
 def _timing(reset: SimpleNamespace, at_server) -> list[Finding]:

@@ -64,6 +64,7 @@ EXCLUDED = {
     "server_rejects_name": N_("the server does not reject this name"),
     "dns_failure": N_("the name lookup did not simply fail"),
     "path_mtu": N_("large packets are not what gets lost (path MTU)"),
+    "local_filter": N_("no app on the device and no router next to it does this"),
 }
 
 STILL_OPEN = {
@@ -82,6 +83,7 @@ STILL_OPEN = {
     "server_rejects_name": N_("the server may reject this name"),
     "dns_failure": N_("the name lookup may simply have failed"),
     "path_mtu": N_("large packets may be what gets lost (path MTU)"),
+    "local_filter": N_("an app on the device, or the router next to it, does this"),
 }
 
 LIMITS = {

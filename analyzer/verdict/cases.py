@@ -2,8 +2,8 @@
 
 A finding that names no action of its own (a name effect, faster controls) joins the cases whose flows it shares.
 Silence has several faces (drop, delayed drop, freeze): where they share a flow they are one case, under the action of
-its strongest finding. A genuine explanation cancels what headers and silence say about its own flow; it never cancels
-a conclusive finding, for then it is the explanation that is wrong.
+its strongest finding. A genuine explanation cancels what headers, silence and controls say about its own flows; it
+never cancels a conclusive finding, for then it is the explanation that is wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analyzer.signature import Finding, Method
 SILENT_ACTIONS = ("freeze", "drop", "delayed_drop", "ack_drop")  # of equals the first: it says more
 SLOWING = ("police", "shape", "random_loss", "ack_drop")
 _RANK = {"conclusive": 3, "strong": 2, "supporting": 1, "weak": 0}
-_CANCELLED_BY_GENUINE = ("header", "silence")
+_CANCELLED_BY_GENUINE = ("header", "silence", "control")
 _TRIGGERS_BY_WORTH = ("none_seen", "ip_address", "port", "address_family", "protocol", "fingerprint", "volume")
 
 

@@ -12,6 +12,7 @@ from analyzer.result import ACCUSING, Control, Coverage, Named, RuledOut
 from analyzer.signature import Finding
 from analyzer.tables import Cut
 
+AT_HOME = ("rst.from_device",)  # rules that find the cause on the device or beside it
 FEW = 3  # attempts below which chance is hard to exclude: three of three is the least an exact test can use
 
 _ORDINARY = {  # action -> the ordinary causes that look like it
@@ -76,6 +77,8 @@ def doubts_of(
     else:
         failed = sorted({Fate(value) for value in fate.tolist() if value >= Fate.FAILED})
         wanted = [cause for how in failed for cause in _BY_FATE.get(how, ())]
+    if any(f.rule.id in AT_HOME for f in findings):
+        wanted.insert(0, "local_filter")
     strong = [f for f in findings if f.rule.leans == "interference" and f.rule.strength in ("conclusive", "strong")]
     out = []
     for cause in dict.fromkeys(wanted):
