@@ -43,6 +43,7 @@ class ForgeDns(Action):
     hops: int | str = 64  # IP TTL; "trigger" mirrors the question's
     ipid: int = 0
     df: bool = True
+    echoes_edns: bool = False  # an OPT record where the question had one
     copies: int = 1
     after: float = 0.0003
     swallow: bool = False
@@ -69,6 +70,8 @@ class ForgeDns(Action):
         )
         for data in rdata:
             message += b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, self.ttl, len(data)) + data
+        if self.echoes_edns and question[10:12] != b"\0\0":
+            message = message[:10] + b"\0\1" + message[12:] + b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
         hops = packet.ttl if self.hops == "trigger" else self.hops
         body = udp_datagram(flow.server, flow.client, message)
         ends = flow.server[0], flow.client[0]

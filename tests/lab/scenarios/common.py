@@ -33,4 +33,5 @@ def attempts(name: str, times: int = 4, every: float = 2.0, at: float = 0.5, **m
 
 def interleaved(name: str, other: str, times: int = 4, every: float = 2.0, **more: object) -> tuple[Activity, ...]:
     """Attempts at a name, and between them a name beside it."""
-    return attempts(name, times, every, **more), attempts(other, times, every, at=0.5 + every / 2)
+    make = more.get("hello", "browser")  # a control by another make of client would be none
+    return attempts(name, times, every, **more), attempts(other, times, every, at=0.5 + every / 2, hello=make)

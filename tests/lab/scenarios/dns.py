@@ -16,7 +16,7 @@ from tests.lab.world import DOMESTIC_RESOLVER
 _NAMES = ("whatsapp.com", "whatsapp.net", "signal.org")
 _BY_NAME = Trigger(qname=_NAMES)
 _ASKED = (WA, "www.whatsapp.com", SIGNAL)
-_FOREIGN = ("157.240.9.18", "31.13.94.37")  # real addresses of others, as China answers (Hoang, USENIX Security 2021)
+_FOREIGN = ("199.59.150.40", "108.160.166.92")  # addresses of others, as China answers (Hoang, USENIX Security 2021)
 
 
 def _questions(resolver: str = "") -> tuple:
@@ -57,7 +57,7 @@ ALL = [  # a table, one scenario after the other
     _dns("lie-short", "The same on a short path", ForgeDns(_FOREIGN[:1], ("2001::1f0d:5e25",), hops=52), SHORT),
     _dns("lie-long", "The same on a long path", ForgeDns(_FOREIGN[1:], ("2001::2",), hops=201, df=False), LONG),
     _dns("lie-same-distance", "TTL as the resolver's own: only the contradiction tells",
-        ForgeDns(_FOREIGN[:1], ("2001::1",), hops=61)),
+        ForgeDns(_FOREIGN[:1], hops=61, ttl=120, echoes_edns=True)),
     _dns("china-sinks", "Addresses from the documented pool of poisoned answers",
         ForgeDns(("8.7.198.45",), ("2001::1f0d:5e25",), hops=201, df=False)),
     _dns("lie-thrice", "Three forged answers", ForgeDns(_FOREIGN[:1], ("2001::1",), copies=3, hops=90, df=False)),
