@@ -94,8 +94,8 @@ OTHERS_ANSWERED = _rule(
 )  # fmt: skip
 UNANSWERED = _rule(
     "name_unanswered", "interference", "strong", "silence",
-    "Questions for a known service's name are never answered; others to the same resolver are, before and after.",
-    "A resolver that lost its way to this one service and does not say so.",
+    "Questions for a name are never answered, though the service lives or the resolver is one that says when it fails.",
+    "A resolver that lost its way to this one name and does not say so.",
     "RFC 8767 and RFC 2308 §7: a resolver answers even when it fails",
     action="drop",
 )  # fmt: skip
@@ -227,8 +227,9 @@ def _one_silence(
     domains = len({domain(seen.text(n) or "") for n in others.name.tolist()})
     if last - first < UNHEARD_FOR or not len(during) or domains < OTHERS:
         return []
-    owner = known_domain(name, known)
-    rule = UNANSWERED if owner is not None else UNKNOWN_UNANSWERED
+    # a dead zone is as special as a blocked name; but services live, and public resolvers say that they failed
+    sure = known_domain(name, known) is not None or known.is_resolver(seen.text(mine.resolver[0]) or "")
+    rule = UNANSWERED if sure else UNKNOWN_UNANSWERED
     tried, fine = attempts(mine, np.sort(others.ts)), attempts(others, np.sort(mine.ts))
     p = fisher(tried, tried, 0, fine)
     method = Method("drop", "dns_name", "in_path", name)
@@ -241,8 +242,8 @@ def _one_silence(
     witnesses += [Witness(frame, "missing_after") for frame in mine.last_frame.tolist()[:SHOWN]]
     witnesses += [Witness(frame, "baseline") for frame in during.frame.tolist()[:2]]
     found = [Finding(rule, f"name {name}", flows, last, measured, tuple(dict.fromkeys(witnesses)), method)]
-    if p <= FEW:  # a dead zone is as special as a blocked name, so only for known services is this a strong sign
+    if p <= FEW:
         effect = {"p": float(f"{p:.3g}"), "unanswered": tried, "tried": tried, "others_answered": fine}
-        control = SILENCE_EFFECT if p <= SURE and owner is not None else SILENCE_EFFECT_FEW
+        control = SILENCE_EFFECT if p <= SURE and sure else SILENCE_EFFECT_FEW
         found.append(Finding(control, f"name {name}", flows, last, effect, tuple(witnesses[:SHOWN]), method))
     return found

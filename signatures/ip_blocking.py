@@ -293,7 +293,7 @@ def _at_server(scene: _Scene) -> list[Finding]:
         heard = (a.client == mine.client[0]) & (a.stage >= Stage.OPEN) & ~np.isin(a.server, mine.server)
         heard &= (a.start >= mine.start.min() - AROUND) & (a.start <= mine.end.max() + AROUND)
         served = np.isin(a.server, mine.server) & (a.client == mine.client[0]) & (a.stage >= Stage.OPEN)
-        if len(group) > 1 and extent.enough and heard.any() and not served.any():
+        if extent.addresses >= ADDRESSES and extent.enough and heard.any() and not served.any():
             method = Method("drop", "ip_address", "in_path", scene.text(mine.server[0]))
             subject = f"client {scene.text(mine.client[0])} {scene.text(mine.service[0])}"
             found.append(scene.finding(UNHEARD, subject, group, extent.measured(), np.flatnonzero(heard), method))

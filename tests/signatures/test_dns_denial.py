@@ -8,7 +8,16 @@ from tests.conversation import Names, analyze
 from tests.lookups import Lookups
 
 NAME = "web.whatsapp.com"
-LOADED = Loaded((dns_denial,), Names(), "test", "2026-09-01")
+
+
+class Resolvers(Names):
+    """Knows one public resolver."""
+
+    def is_resolver(self, address):
+        return address == "8.8.8.8"
+
+
+LOADED = Loaded((dns_denial,), Resolvers(), "test", "2026-09-01")
 OTHER = "203.0.113.53"
 
 
@@ -69,8 +78,8 @@ def test_resolvers_disagree():
     assert "dns.resolvers_disagree" not in fired(denies, Lookups(OTHER, at=500).ask(NAME).answer(rcode=3))
 
 
-def unanswered(name, attempts=3, others=6, spread=11_000):
-    dns = Lookups().others(others)
+def unanswered(name, attempts=3, others=6, spread=11_000, resolver="198.51.100.53"):
+    dns = Lookups(resolver).others(others)
     for i in range(attempts):
         dns.ask(name, after=spread).again().others(1, start=others + i)
     return dns
@@ -93,6 +102,9 @@ def test_a_name_unanswered():
 def test_an_unknown_name_unanswered_is_a_dead_zone_perhaps():
     assert "dns.unknown_unanswered" in fired(unanswered("dead.example.net"))
     assert not {"dns.name_unanswered", "dns.silence_effect"} & set(fired(unanswered("dead.example.net")))
+    assert "dns.name_unanswered" in fired(unanswered("dead.example.net", resolver="8.8.8.8")), (
+        "it would say that it failed"
+    )
 
 
 @pytest.mark.parametrize(

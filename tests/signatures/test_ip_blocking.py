@@ -117,8 +117,11 @@ def test_clients_that_never_hear():
         .down("SA")
         .up(after=80)
     )
-    assert "ip.synack_unheard" in fired(deaf(DCS[0], 0), deaf(DCS[0], 16_000), heard, late=False)
-    assert "ip.synack_unheard" not in fired(deaf(DCS[0], 0), deaf(DCS[0], 16_000), late=False)
+    assert "ip.synack_unheard" in fired(deaf(DCS[0], 0), deaf(DCS[1], 16_000), heard, late=False)
+    assert "ip.synack_unheard" not in fired(deaf(DCS[0], 0), deaf(DCS[1], 16_000), late=False)
+    assert "ip.synack_unheard" not in fired(deaf(DCS[0], 0), deaf(DCS[0], 16_000), heard, late=False), (
+        "its own firewall"
+    )
 
 
 def test_verdict():
