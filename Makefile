@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench lab axe lock packages-demo packages-test
+.PHONY: demo test lint bench lab accuracy axe lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
@@ -24,6 +24,10 @@ bench: packages-demo .venv/ready ## packets per second and memory, beside tshark
 lab: packages-test .venv/ready ## emulated networks that interfere for real, into build/lab (as root)
 	@$(RUN) tests.lab.run -o build/lab
 
+accuracy: packages-test .venv/ready ## the analyzer against the laboratory's truth; the table in captures/README.md
+	@$(RUN) tests.lab.check build/lab
+	@$(RUN) tests.lab.accuracy build/lab --errors --keep
+
 axe := build/axe-core/package/axe.min.js
 axe: ## the accessibility checker of the browser tests, from npm; without npm they skip it and say so
 	@[ -e $(axe) ] || ! command -v npm >/dev/null || { mkdir -p build/axe-core && cd build/axe-core && \
@@ -39,7 +43,7 @@ missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
 python = $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
 fonts = $(if $(wildcard /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf),,fonts-dejavu-core)
 demo_packages = $(strip $(python) $(call missing,tshark,tshark))
-test_packages = $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) \
+test_packages = $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) $(call missing,dumpcap,wireshark-common) \
 	$(call missing,chromium,chromium))
 
 packages-demo packages-test: export DEBIAN_FRONTEND := noninteractive
