@@ -166,7 +166,7 @@ def _about(side: Side, judged: Judged) -> list[Finding]:
     subject = f"flows {' '.join(map(str, flows[:NAMED]))} {_word(side.up)}"
     measured = _measured(held, side.up)
     findings = []
-    if len(flows) > 1:
+    if len(flows) > 1 and held.bucket is not None:
         findings.append(_finding(POLICER_BUCKET, subject, flows, held.leg, measured, ()))
     if judged.says == SHARED and held.bucket is not None:
         findings.append(_finding(SHARED_BY_ALL, subject, flows, held.leg, measured | _compared(side, judged), ()))

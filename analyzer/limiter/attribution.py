@@ -15,6 +15,7 @@ import numpy as np
 from analyzer.limiter import compare
 from analyzer.limiter.bucket import Bucket, fit
 from analyzer.limiter.compare import Comparison, Limit
+from analyzer.limiter.delay import QUEUE_SECONDS, SAMPLES
 from analyzer.limiter.leg import Leg, pool
 from analyzer.limiter.mechanism import polices, queue_rate
 from analyzer.limiter.units import Side, unit_of
@@ -64,20 +65,20 @@ def limits(side: Side) -> list[Held]:
     for unit in np.unique(side.unit[side.fitted]).tolist():
         members = np.flatnonzero(side.fitted & (side.unit == unit)).tolist()
         alone = [limited(side.leg(i), (i,), seed_of(side.attempts.row(i))) for i in members]
-        held += pooled(side, members) or [one for one in alone if one is not None]
+        found = [one for one in alone if one is not None]
+        wanting = [i for i in members if _pressed(side.leg(i))]
+        if len(wanting) > 1 and len(found) < len(wanting):  # one limit for all of them, of which each sees a part
+            together = limited(
+                pool([side.leg(i) for i in wanting]), tuple(wanting), seed_of(side.attempts.row(wanting[0]))
+            )
+            found = [together] if together is not None else found
+        held += found
     return held
 
 
-def pooled(side: Side, members: list[int]) -> list[Held]:
-    """One policer for several flows, where together they fit it and alone not all of them do."""
-    lossy = [i for i in members if side.leg(i).offered.lost.any()]
-    if len(lossy) < 2:
-        return []
-    together = pool([side.leg(i) for i in lossy])
-    found = fit(together.offered, together.rtt, seed_of(side.attempts.row(lossy[0])))
-    if found is None or not polices(found, together):
-        return []
-    return [Held(compare.policed(together, found), tuple(lossy), found, together)]
+def _pressed(one: Leg) -> bool:
+    """Whether it lost something or waited."""
+    return bool(one.offered.lost.any()) or (len(one.waits) >= SAMPLES and np.quantile(one.waits, 0.25) > QUEUE_SECONDS)
 
 
 def judge(side: Side, held: list[Held], foreign: np.ndarray) -> list[Judged]:

@@ -27,7 +27,7 @@ BUSY, BUSY_LEAST = (
 )  # times the rate that the others take in at least so many intervals: else they were no experiment
 QUIET = 0.25  # of the rate: below, the others leave the limiter to the flow
 QUIET_SECONDS = 2.0
-ALONE = 0.20  # the flow alone gets the limit within this
+ALONE = 0.5, 1.2  # times the limit that flows alone with it get: no more, and not much less if they want it
 BIN_SECONDS, BIN_ROUND_TRIPS, BIN_PACKETS = (
     0.5,
     4.0,
@@ -85,7 +85,7 @@ class Comparison(NamedTuple):
 
     def limited_alone(self, rate: float) -> bool:
         """Whether it got no more than the limit while nobody else took any of it."""
-        return self.quiet >= QUIET_SECONDS and abs(self.alone - rate) <= ALONE * rate
+        return self.quiet >= QUIET_SECONDS and ALONE[0] * rate <= self.alone <= ALONE[1] * rate
 
 
 def policed(leg: Leg, bucket: Bucket) -> Limit:

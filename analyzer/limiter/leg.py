@@ -61,4 +61,4 @@ def pool(legs: Sequence[Leg]) -> Leg:
     gone = Offered(t, size, lost, all(p.at_sender for p in parts), sum(p.resent for p in parts))
     out_t, out = merged([one.out_t for one in legs], [one.out for one in legs])
     wait_t, waits = merged([one.wait_t for one in legs], [one.waits for one in legs])
-    return Leg(origin, gone, out_t, out, wait_t, waits, max(one.rtt for one in legs), None)
+    return Leg(origin, gone, out_t, out, wait_t, waits, float(np.median([one.rtt for one in legs])), None)
