@@ -4,13 +4,13 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench lab accuracy axe lock packages-demo packages-test
+.PHONY: demo test lint bench lab accuracy lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
 	@.venv/bin/interference
 
-test: lint axe ## everything that has to hold; pytest has the last word
+test: lint ## everything that has to hold; pytest has the last word
 	@$(RUN) pytest
 
 lint: packages-test .venv/ready ## style and types
@@ -28,23 +28,13 @@ accuracy: packages-test .venv/ready ## the analyzer against the laboratory's tru
 	@$(RUN) tests.lab.check build/lab
 	@$(RUN) tests.lab.accuracy build/lab --errors --keep
 
-axe := build/axe-core/package/axe.min.js
-axe: ## the accessibility checker of the browser tests, from npm; without npm they skip it and say so
-	@[ -e $(axe) ] || ! command -v npm >/dev/null || { mkdir -p build/axe-core && cd build/axe-core && \
-		npm pack --silent axe-core@4.14.1 >/dev/null && \
-		echo "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745  axe-core-4.14.1.tgz" | sha256sum --quiet -c && \
-		tar -xzf axe-core-4.14.1.tgz; }
-
-accuracy: packages-test .venv/ready ## how the analyzer fares in what `make lab` made
-	@$(RUN) tests.lab.accuracy build/lab
-
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
 python = $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
 fonts = $(if $(wildcard /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf),,fonts-dejavu-core)
 demo_packages = $(strip $(python) $(call missing,tshark,tshark))
-test_packages = $(strip $(demo_packages) $(fonts) $(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) $(call missing,dumpcap,wireshark-common) \
-	$(call missing,chromium,chromium))
+test_packages = $(strip $(demo_packages) $(fonts) $(call missing,dumpcap,wireshark-common) \
+	$(call missing,tcpdump,tcpdump) $(call missing,ip,iproute2) $(call missing,chromium,chromium))
 
 packages-demo packages-test: export DEBIAN_FRONTEND := noninteractive
 packages-demo packages-test: packages-%:

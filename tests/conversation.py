@@ -90,7 +90,9 @@ class Conversation:
         if fields.pop("timestamps", self.timestamps and "R" not in flags):
             options = [("NOP", None), ("NOP", None), ("Timestamp", (int(self.now), 1))]
         window = fields.pop("window", 0 if "R" in flags else 64240)
-        tcp = TCP(sport=sport, dport=dport, flags=flags, seq=seq % 2**32, ack=ack % 2**32, window=window, options=options)
+        tcp = TCP(
+            sport=sport, dport=dport, flags=flags, seq=seq % 2**32, ack=ack % 2**32, window=window, options=options
+        )
         assert not fields, fields
         self.packets.append((self.now, bytes(IP(src=src, dst=dst, **ip) / tcp / Raw(data))))
 
@@ -150,7 +152,9 @@ def datagram(src: str, dst: str, sport: int, dport: int, data: bytes, at: float,
     return at, bytes(IP(src=src, dst=dst, **{"ttl": 64, **ip}) / UDP(sport=sport, dport=dport) / Raw(data))
 
 
-def icmp_error(router: str, quoted: bytes, at: float, kind: int = 3, code: int = 13, ttl: int = 60) -> tuple[float, bytes]:
+def icmp_error(
+    router: str, quoted: bytes, at: float, kind: int = 3, code: int = 13, ttl: int = 60
+) -> tuple[float, bytes]:
     """An ICMP error that quotes a packet."""
     to = IP(quoted).src
     return at, bytes(IP(src=router, dst=to, ttl=ttl) / ICMP(type=kind, code=code) / Raw(quoted[:28]))

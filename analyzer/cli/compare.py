@@ -51,4 +51,6 @@ def compare(affected: Affected, control: Control, as_json: options.Json = False,
 
 
 def _plain(verdict: Verdict | None) -> dict[str, object] | None:
-    return verdict and {"state": verdict.state, "attempts": verdict.attempts, "failed": verdict.failed}
+    if verdict is None:
+        return None
+    return {"state": verdict.state, "attempts": verdict.attempts, "failed": verdict.failed}
