@@ -34,7 +34,7 @@ import numpy as np
 
 from analyzer.exact import rank_sum
 from analyzer.limiter import attribution, segments
-from analyzer.limiter.attribution import APART, SHARED, Held, Judged
+from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.units import BULK, SECONDS, Side, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
@@ -94,6 +94,19 @@ QUEUE_NOT_SHARED = _rule(
     "RFC 2475 (shapers); conservation of bytes through one queue",
     "shape",
 )  # fmt: skip
+RANDOM_LOSS = _rule(
+    "random_loss", "interference", "supporting", "volume",
+    "At least one packet in thirty of these flows is lost, by no rule: no bucket, no queue.",
+    "A bad link to this server or its network does the same.",
+    "RFC 5681; Xue et al., IMC 2021, on telling loss from policing",
+    "random_loss",
+)  # fmt: skip
+MORE_LOSS = _rule(
+    "more_loss_than_controls", "interference", "strong", "control",
+    "Others as far away lost nothing, or almost nothing, in the same seconds.",
+    "A bad link to this server or its network.",
+    "Fisher's exact test over seconds with and without a loss",
+)  # fmt: skip
 SLOWER = _rule(
     "slower_than_controls", "interference", "strong", "control",
     "Other flows of the same client passed more than twice this limit in the same minutes and took nothing from it.",
@@ -106,7 +119,7 @@ SHARED_BY_ALL = _rule(
     "Several services that are slowed to one rate.",
     "Conservation of bytes through one limiter",
 )  # fmt: skip
-RULES = (POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, SLOWER, SHARED_BY_ALL)
+RULES = (POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, RANDOM_LOSS, MORE_LOSS, SLOWER, SHARED_BY_ALL)
 
 
 def _bulky(flows: Table) -> np.ndarray:
@@ -152,18 +165,18 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     foreign: np.ndarray | None = None
     for side in sides(seen):
         held = attribution.limits(side)
-        if not held:
-            continue
         foreign = _foreign(seen, known) if foreign is None else foreign
         for judged in attribution.judge(side, held, foreign):
             findings += _about(side, judged)
+        for unlucky in attribution.unlucky(side, held, foreign):
+            findings += _loses(side, unlucky)
     return findings
 
 
 def _about(side: Side, judged: Judged) -> list[Finding]:
     held, a = judged.held, side.attempts
     flows = tuple(a.flow[list(held.flows)].tolist())
-    subject = f"flows {' '.join(map(str, flows[:NAMED]))} {_word(side.up)}"
+    subject = _subject(flows, side.up)
     measured = _measured(held, side.up)
     findings = []
     if len(flows) > 1 and held.bucket is not None:
@@ -178,6 +191,27 @@ def _about(side: Side, judged: Judged) -> list[Finding]:
             findings.append(_finding(QUEUE_NOT_SHARED, subject, flows, held.leg, measured, witnesses))
         findings.append(_finding(SLOWER, subject, flows, held.leg, measured, witnesses, method))
     return findings
+
+
+def _loses(side: Side, unlucky: Unlucky) -> list[Finding]:
+    flows = tuple(side.attempts.flow[list(unlucky.flows)].tolist())
+    bad, tried, others_bad, others_tried = unlucky.counts
+    measured = {
+        "loss_share": round(unlucky.share, 4), "p": float(f"{unlucky.p:.3g}"), "bad_s": bad, "tried_s": tried,
+        "controls_bad_s": others_bad, "controls_tried_s": others_tried, "controls": len(unlucky.controls),
+        "direction": _word(side.up),
+    }  # fmt: skip
+    witnesses = [Witness(frame, "baseline") for frame in side.attempts.frame[unlucky.controls][:NAMED].tolist()]
+    subject, ts = _subject(flows, side.up), round(unlucky.first * 1e9)
+    method = Method("random_loss", position="in_path")
+    return [
+        Finding(RANDOM_LOSS, subject, flows, ts, measured, (), method),
+        Finding(MORE_LOSS, subject, flows, ts, measured, tuple(witnesses), method),
+    ]
+
+
+def _subject(flows: tuple[int, ...], up: bool) -> str:
+    return f"flows {' '.join(map(str, flows[:NAMED]))} {_word(up)}"
 
 
 def _finding(

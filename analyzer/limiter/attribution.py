@@ -12,16 +12,18 @@ from zlib import crc32
 
 import numpy as np
 
-from analyzer.limiter import compare
+from analyzer.limiter import chance, compare
 from analyzer.limiter.bucket import Bucket, fit
 from analyzer.limiter.compare import Comparison, Limit
 from analyzer.limiter.delay import QUEUE_SECONDS, SAMPLES
 from analyzer.limiter.leg import Leg, pool
-from analyzer.limiter.mechanism import polices, queue_rate
-from analyzer.limiter.units import Side, unit_of
-from analyzer.tables import Table
+from analyzer.limiter.mechanism import EPOCHS, polices, queue_rate
+from analyzer.limiter.units import TCP_PROTOCOL, Side, unit_of
+from analyzer.tables import Cut, Table
 
 NEAR = 60_000_000_000  # ns around the limited time in which others tell of the same line
+FLOWS = 2  # of a unit, and as many controls, before losses are compared
+AS_FAR = 0.5  # of the round trip that a control's must at least be for its losses to be compared
 CONTROL = 20_000  # bytes of a transfer that is a control: less says nothing of a rate
 APART, SHARED, UNKNOWN = "apart", "shared", "unknown"
 
@@ -33,6 +35,17 @@ class Held(NamedTuple):
     flows: tuple[int, ...]
     bucket: Bucket | None
     leg: Leg
+
+
+class Unlucky(NamedTuple):
+    """Flows of one unit that lose packets by no rule, and far more often than the others."""
+
+    flows: tuple[int, ...]
+    share: float  # of their packets lost
+    p: float
+    counts: tuple[int, int, int, int]  # bad seconds, seconds; and of the controls
+    first: float  # seconds since 1970
+    controls: np.ndarray  # indices in the side
 
 
 class Judged(NamedTuple):
@@ -99,6 +112,41 @@ def judge(side: Side, held: list[Held], foreign: np.ndarray) -> list[Judged]:
         rivals = [other for other in held if side.unit[other.flows[0]] != unit and other.bucket is not None]
         judged.append(Judged(one, comparison, faster, controls, _says(one, comparison, faster, rivals)))
     return judged
+
+
+def unlucky(side: Side, held: list[Held], foreign: np.ndarray) -> list[Unlucky]:
+    """Units with losses of their own, where nothing limits them."""
+    limited_units = {int(side.unit[one.flows[0]]) for one in held}
+    whole = side.fitted & (side.attempts.cut & Cut.GAP == 0) & (side.attempts.proto == TCP_PROTOCOL)
+    lossy = whole & (side.lost >= EPOCHS)
+    found = []
+    for unit in np.unique(side.unit[lossy]).tolist():
+        members = np.flatnonzero(lossy & (side.unit == unit)).tolist()
+        if unit in limited_units or len(members) < FLOWS:
+            continue
+        by_chance = [i for i in members if chance.memoryless(side.leg(i), seed_of(side.attempts.row(i)))]
+        controls = _comparable(side, by_chance, unit, foreign)
+        if len(by_chance) < FLOWS or len(controls) < FLOWS:
+            continue
+        legs = [side.leg(i) for i in by_chance]
+        tested = chance.unlucky(chance.seconds(legs), chance.seconds([side.leg(i) for i in controls]))
+        if tested is not None and tested[0] <= chance.SURE:
+            lost = np.concatenate([one.offered.lost for one in legs])
+            first = min(one.origin + float(one.offered.t[one.offered.lost][0]) for one in legs)
+            found.append(Unlucky(tuple(by_chance), float(lost.mean()), *tested, first, np.array(controls)))
+    return found
+
+
+def _comparable(side: Side, own: list[int], unit: int, foreign: np.ndarray) -> list[int]:
+    """TCP flows of other units whose servers are about as far away: long paths lose more."""
+    a = side.attempts
+    far = a.syn_rtt[own]
+    far = far[far >= 0]
+    if not len(far):
+        return []
+    near = (a.proto == TCP_PROTOCOL) & (side.unit != unit) & foreign[side.rows] & (a.cut & Cut.GAP == 0)
+    near &= a.syn_rtt >= AS_FAR * np.median(far)
+    return np.flatnonzero(near).tolist()
 
 
 def _says(held: Held, comparison: Comparison, faster: np.ndarray, rivals: list[Held]) -> str:

@@ -1,0 +1,66 @@
+"""Losses without memory, and whether one service has more of them than chance would deal it.
+
+Lost packets cannot be counted for a test: one outage of two seconds loses a hundred, and they are one event. What is
+counted are seconds in which a unit sent enough packets, and those of them in which it lost any; seconds of several flows
+are merged. Only the controls' seconds between the first and the last bad one are compared, for radio has good and bad
+minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.exact import fisher
+from analyzer.limiter.bucket import fit
+from analyzer.limiter.leg import Leg
+from analyzer.limiter.mechanism import EPOCHS, fits, queue_rate
+
+SHARE = 0.03  # of packets lost: below, a loss-based sender's own probing is enough of a cause (RFC 5681: 1.5 / window²)
+PACKETS = 10  # that a second must have seen
+NO_BUCKET = 0.80  # AUC from which on losses look like a bucket's or a queue's
+LEAST = 3  # the controls' seconds
+SURE = 1e-3  # p-value, before losses are called one service's
+
+
+class Seconds(NamedTuple):
+    """Seconds since 1970 in which enough was sent, ascending, and whether anything of it was lost."""
+
+    when: np.ndarray
+    bad: np.ndarray
+
+
+def memoryless(leg: Leg, seed: int) -> bool:
+    """Whether so much is lost, by no rule: neither on an empty bucket, nor from a queue."""
+    lost = leg.offered.lost
+    if not len(lost) or lost.mean() < SHARE:
+        return False
+    found = fit(leg.offered, leg.rtt, seed)
+    if found is None or found.epochs < EPOCHS or found.auc >= NO_BUCKET or fits(found):
+        return False
+    return queue_rate(leg, found) is None
+
+
+def seconds(legs: Sequence[Leg]) -> Seconds:
+    """Seconds of several flows, merged."""
+    if not legs:
+        return Seconds(np.empty(0, np.int64), np.empty(0, bool))
+    when = np.concatenate([np.floor(one.offered.t + one.origin).astype(np.int64) for one in legs])
+    lost = np.concatenate([one.offered.lost for one in legs])
+    which, where = np.unique(when, return_inverse=True)
+    enough = np.bincount(where.reshape(-1), minlength=len(which)) >= PACKETS
+    return Seconds(which[enough], (np.bincount(where.reshape(-1), lost, len(which)) > 0)[enough])
+
+
+def unlucky(own: Seconds, others: Seconds) -> tuple[float, tuple[int, int, int, int]] | None:
+    """(p, (bad, all, others' bad, others' all)) of the exact test; None where the others give no comparison."""
+    if not own.bad.any():
+        return None
+    first, last = own.when[own.bad][[0, -1]]
+    near = (others.when >= first) & (others.when <= last)
+    if near.sum() < LEAST:
+        return None
+    counts = int(own.bad.sum()), len(own.bad), int(others.bad[near].sum()), int(near.sum())
+    return fisher(*counts), counts
