@@ -333,7 +333,7 @@ NAMES = (
     Column("answers", "i4", "", "answer records in the message"),
     Column("alias", "i4", "", "interned end of its chain of CNAMEs", -1),
     Column("flags", "i4", "", "DNS header flags"),
-    Column("edns", "?", "", "carries an OPT record"),
+    Column("edns", "?", "", "carries an OPT record, or was cut by the capture before one"),
     Column("zone", "i4", "", "interned owner of the SOA in the authority section", -1),
     Column(
         "ede", "i4", "", "extended error (RFC 8914): the one that tells of a policy (15, 16, 17), else the first", -1

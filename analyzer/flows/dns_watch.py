@@ -46,7 +46,8 @@ class DnsWatch:
             if not message.qr:
                 self._question(message, source, int(packets.sport[i]), target, frame, ts)
             elif int(packets.sport[i]) == _PORT:
-                self._answer(message, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i]))
+                whole = size >= int(packets.payload[i])
+                self._answer(message, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i]), whole)
 
     def name_of(self, client: str, address: str, before: int) -> str | None:
         """The name for which this client was last given this address, at a frame below `before`.
@@ -81,8 +82,9 @@ class DnsWatch:
             self._asked[key] = (number, question.sent)
 
     def _answer(
-        self, message: dns.Message, resolver: str, client: str, port: int, frame: int, ts: int, ttl: int
-    ) -> None:
+        self, message: dns.Message, resolver: str, client: str, port: int, frame: int, ts: int, ttl: int, whole: bool
+    ) -> None:  # fmt: skip
+        """Enter an answer. Of one that the capture has cut only the addresses in it are known, and no denial."""
         asked, question = self.seen.asked, message.questions[0]
         name = question.name.rstrip(".")
         self._clients.setdefault(client, frame)
@@ -98,14 +100,14 @@ class DnsWatch:
         if number >= 0:
             asked.put(number, "answers", asked.get(number, "answers") + 1)
         alias = next((str(a.value) for a in reversed(message.answers) if a.type == dns.CNAME), None)
-        broken = (message.malformed and not message.flags & _TRUNCATED) or message.trailing > 0
+        broken = whole and ((message.malformed and not message.flags & _TRUNCATED) or message.trailing > 0)
         about = (
-            ttl, len(message.answers), intern(alias), message.flags, message.opt, intern(message.zone), _error(message),
+            ttl, len(message.answers), intern(alias), message.flags, message.opt or not whole, intern(message.zone), _error(message),
             question.sent == sent or not known, broken,
             asked.get(number, "last") if known else -1, asked.get(number, "last_frame") if known else -1,
         )  # fmt: skip
         addresses = list(dict.fromkeys(message.addresses))
-        for address in addresses or (None,):
+        for address in addresses or ((None,) if whole else ()):
             self.seen.answered.add((frame, ts, number, *whose, message.rcode, message.id, intern(address), *about))
         for address in addresses:
             if len(self._by_address) < MAX_NAMES:
