@@ -96,7 +96,7 @@ QUEUE_NOT_SHARED = _rule(
 )  # fmt: skip
 RANDOM_LOSS = _rule(
     "random_loss", "interference", "supporting", "volume",
-    "At least one packet in thirty of these flows is lost, by no rule: no bucket, no queue.",
+    "At least one packet in thirty of these flows is lost by no rule that shows: no bucket, no queue.",
     "A bad link to this server or its network does the same.",
     "RFC 5681; Xue et al., IMC 2021, on telling loss from policing",
     "random_loss",

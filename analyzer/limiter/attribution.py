@@ -117,7 +117,7 @@ def judge(side: Side, held: list[Held], foreign: np.ndarray) -> list[Judged]:
 def unlucky(side: Side, held: list[Held], foreign: np.ndarray) -> list[Unlucky]:
     """Units with losses of their own, where nothing limits them."""
     limited_units = {int(side.unit[one.flows[0]]) for one in held}
-    whole = side.fitted & (side.attempts.cut & Cut.GAP == 0) & (side.attempts.proto == TCP_PROTOCOL)
+    whole = (side.attempts.proto == TCP_PROTOCOL) & (side.attempts.cut & Cut.GAP == 0)
     lossy = whole & (side.lost >= EPOCHS)
     found = []
     for unit in np.unique(side.unit[lossy]).tolist():

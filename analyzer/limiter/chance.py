@@ -33,12 +33,12 @@ class Seconds(NamedTuple):
 
 
 def memoryless(leg: Leg, seed: int) -> bool:
-    """Whether so much is lost, by no rule: neither on an empty bucket, nor from a queue."""
+    """Whether so much is lost by no rule that shows: neither on an empty bucket, nor from a queue."""
     lost = leg.offered.lost
-    if not len(lost) or lost.mean() < SHARE:
+    if lost.sum() < EPOCHS or lost.mean() < SHARE:
         return False
     found = fit(leg.offered, leg.rtt, seed)
-    if found is None or found.epochs < EPOCHS or found.auc >= NO_BUCKET or fits(found):
+    if found is not None and (found.auc >= NO_BUCKET or fits(found)):
         return False
     return queue_rate(leg, found) is None
 
