@@ -41,8 +41,9 @@ _compiled = False  # which form `Kernel.__call__` runs; switched by `compiled()`
 class Kernel:
     """One function in its two forms. Calling it runs the form that is chosen for the process at the moment."""
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], rare: bool):
         self.function = function
+        self.rare = rare
         self._loaded = False
         functools.update_wrapper(self, function)
 
@@ -64,11 +65,20 @@ class Kernel:
     @functools.cached_property
     def machine(self) -> Callable[..., Any]:
         """Numba's dispatcher; the machine code is loaded or compiled when it is first called."""
+        return self._jit(cache=True)
+
+    @functools.cached_property
+    def inner(self):
+        """The same for a call from another kernel. What takes Python's arguments apart is left out: a third of the work."""
+        return self._jit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+    def _jit(self, **options):
         numba = _numba()
-        linked = _link(self.function, lambda kernel: kernel.machine)
+        linked = _link(self.function, lambda kernel: kernel.inner)
         # Kernels allocate nothing, so they need no reference counting; without `_nrt=False` passing a NamedTuple of arrays
         # costs an atomic operation per array and call, which made the whole tenfold slower. Inlining gives another factor 3.
-        return numba.njit(nogil=True, boundscheck=True, cache=True, forceinline=True, _nrt=False)(linked)
+        inlined = not self.rare
+        return numba.njit(nogil=True, boundscheck=True, forceinline=inlined, _nrt=False, **options)(linked)
 
     def interpreted(self, *arguments):
         return self.plain(*(_view(argument) for argument in arguments))
@@ -76,7 +86,12 @@ class Kernel:
 
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Declare a per-packet loop. See the module docstring for what its body may do."""
-    return Kernel(function)
+    return Kernel(function, rare=False)
+
+
+def rare_kernel(function: Callable[..., Any]) -> Kernel:
+    """A kernel for what few packets need: not inlined, so that its machine code is made once and not at every call."""
+    return Kernel(function, rare=True)
 
 
 def compiled() -> None:

@@ -4,7 +4,7 @@ Lengths come from the IP header, since a frame may be padded (Ethernet), cut (sn
 is offloaded, carry an IP length of 0; only then does the frame's own length count.
 """
 
-from analyzer.decode.link import NO_LINK, long, network, word
+from analyzer.decode.link import NO_LINK, RAW, long, network, word
 from analyzer.decode.overlays import in_gre, in_udp
 from analyzer.decode.transport import quoted_ports, tcp, udp
 from analyzer.kernels import kernel
@@ -201,18 +201,20 @@ def packet(data, at, caplen, origlen, link, out, i):
     """Decode one frame into entry `i`."""
     end = at + caplen
     wire_end = at + max(caplen, origlen)
-    version, at = network(data, at, end, link)
+    tunnel = 0
     for depth in range(_MAX_DEPTH):
-        if version == NO_LINK:
-            out.bad[i] |= _BAD_LINK
+        version, at = network(data, at, end, link)
+        if version != 4 and version != 6:
+            if out.proto[i] != 17:  # what is not IP in a UDP payload leaves the conversation that it is
+                out.bad[i] |= _BAD_LINK if version == NO_LINK else _NOT_IP
             return
+        if out.proto[i] == 17:
+            leave_outside(out, i)
+        out.tunnel[i] = tunnel
         if version == 4:
             proto, at, stop = ipv4(data, at, end, wire_end, out, i)
-        elif version == 6:
-            proto, at, stop = ipv6(data, at, end, wire_end, out, i)
         else:
-            out.bad[i] |= _NOT_IP
-            return
+            proto, at, stop = ipv6(data, at, end, wire_end, out, i)
         if proto < 0:
             out.bad[i] |= _BAD_IP if proto == -1 else _FRAGMENT
             if proto == -2:
@@ -228,26 +230,24 @@ def packet(data, at, caplen, origlen, link, out, i):
             udp(data, at, end, stop - at, out, i)
             if out.sport[i] < 0:
                 return
-            version, inside, tunnel = in_udp(data, out.at[i], end, stop, out.sport[i], out.dport[i])
-            if version <= 0:
+            tunnel, link, at = in_udp(data, out.at[i], end, stop, out.sport[i], out.dport[i])
+            if tunnel == 0:
                 return
-            at = inside
-            leave_outside(out, i)
-            out.tunnel[i] = tunnel
-            continue
-        if proto == 1 or proto == 58:
+        elif proto == 1 or proto == 58:
             out.proto[i] = proto
             quote(data, at, end, proto == 58, out, i)
             return
-        if proto == 4 or proto == 41:
-            out.tunnel[i] = _SIX_IN_FOUR if proto == 41 and version == 4 else _IP_IN_IP
-            version = 4 if proto == 4 else 6
-            if at >= end or data[at] >> 4 != version:
+        elif proto == 4 or proto == 41:
+            tunnel = _SIX_IN_FOUR if proto == 41 and version == 4 else _IP_IN_IP
+            link = RAW
+            if at >= end or data[at] >> 4 != (4 if proto == 4 else 6):
                 out.bad[i] |= _BAD_IP
                 return
         elif proto == 47 and at + 4 <= end:
-            version, at, tunnel = in_gre(data, at, end)
-            out.tunnel[i] = tunnel
+            tunnel, link, at = in_gre(data, at, end)
+            if tunnel == 0:
+                out.bad[i] |= _NOT_IP
+                return
         else:
             out.proto[i] = proto
             out.bad[i] |= _OTHER_PROTOCOL
@@ -256,15 +256,19 @@ def packet(data, at, caplen, origlen, link, out, i):
 
 
 @kernel
-def decode_one(frames, k, i, out):
-    """Decode frame `k` of a block into entry `i`."""
-    clear(out, i)
-    out.outer_sport[i] = -1
-    packet(frames.data, frames.offset[k], frames.caplen[k], frames.origlen[k], frames.link[k], out, i)
+def decode_rows(frames, start, count, out, entry):
+    for k in range(count):
+        clear(out, entry + k)
+        out.outer_sport[entry + k] = -1
+        at, caplen, origlen = frames.offset[start + k], frames.caplen[start + k], frames.origlen[start + k]
+        packet(frames.data, at, caplen, origlen, frames.link[start + k], out, entry + k)
 
 
-@kernel
 def decode(frames, start, count, out):
     """Decode `count` frames from `start` on into the first entries of `out`."""
-    for i in range(count):
-        decode_one(frames, start + i, i, out)
+    decode_rows(frames, start, count, out, 0)
+
+
+def decode_one(frames, k, i, out):
+    """Decode frame `k` of a block into entry `i`."""
+    decode_rows(frames, k, 1, out, i)

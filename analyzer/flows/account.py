@@ -6,7 +6,7 @@ from analyzer.flows.arenas import (
     NEED_ENTRIES, NEED_NOTHING, NEED_ROWS, NEED_SEGMENTS, NEED_SLOTS, NEW_BYTES, NEXT, NEXT_TCP, NEXT_UDP, NUMBERED, OFFLOADED, ORDINARY, PACKETS, RECYCLED, ROW, ROW_FREE,
     ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, STREAM, SYN_SEQ, SYNS, TUNNELLED, WIDTH,
 )  # fmt: skip
-from analyzer.flows.keep import keep_entry, keep_head, keep_row
+from analyzer.flows.keep import keep_entry, keep_error, keep_head, keep_row
 from analyzer.flows.records import follow_records
 from analyzer.flows.sequence import copy_of, segment
 from analyzer.flows.table import find, forget, number, open_flow, unlink
@@ -72,10 +72,9 @@ def begins_anew(s, base, direction, seq):
 
 
 @kernel
-def conversation(arenas, packets, i, ts, frame, iface):
-    """(slot, direction) of packet i's conversation, opened if need be."""
+def conversation(arenas, packets, i, slot, direction, bucket, ts, frame, iface):
+    """(slot, direction) of packet i's conversation, given what was found: opened if need be."""
     proto = packets.proto[i]
-    slot, direction, bucket = find(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
     s = arenas.state
     stream = -1
     if slot >= 0 and s[slot * WIDTH + LIVE] == NUMBERED:
@@ -145,8 +144,8 @@ def account(arenas, packets, frames, first, start, count):
             continue
         if packets.encap[i] > 0:
             c[TUNNELLED] += 1
+        slot, direction, bucket = find(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
         if packets.icmp[i] >= 0:
-            slot, direction, _ = find(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
             if slot < 0 and packets.whole[i]:
                 number(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
             if slot < 0 or arenas.state[slot * WIDTH + LIVE] == NUMBERED:
@@ -155,9 +154,9 @@ def account(arenas, packets, frames, first, start, count):
             base = slot * WIDTH
             if s[base + ICMP_AT] < 0:
                 s[base + ICMP_AT] = ts
-            keep_row(arenas, packets, i, slot, 1 - direction, ts, frame, 0, -1, iface, True, False)
+            keep_error(arenas, packets, i, slot, 1 - direction, ts, frame, iface)
             continue
-        slot, direction = conversation(arenas, packets, i, ts, frame, iface)
+        slot, direction = conversation(arenas, packets, i, slot, direction, bucket, ts, frame, iface)
         base = slot * WIDTH
         side = base + SIDE + direction * SIDE_WIDTH
         s[base + PACKETS] += 1

@@ -37,7 +37,7 @@ class AppWatch:
         tailed = (link == ETHERNET) & (frames.caplen[some] > TRAILER + 34)
         for k in range(len(MAGIC)):
             tailed &= frames.data[np.where(tailed, end - TRAILER + k, 0)] == MAGIC[k]
-        told = frames.app[some] >= 0 if len(frames.app) else np.zeros(count, bool)
+        told = frames.app[some] >= 0 if self._names and len(frames.app) else np.zeros(count, bool)
         named = tailed | told | (wrapped & (frames.caplen[some] >= _PKTAP_HEADER))
         for i in np.flatnonzero(named & (packets.sport[:count] >= 0) & (packets.icmp[:count] < 0)).tolist():
             key = _key(packets, i)

@@ -13,7 +13,7 @@ from analyzer.flows.arenas import (
     ROW_LAST, ROW_TOP, S_ACK, S_LENGTH, S_NEXT, S_SEQ, S_TIME, S_TSVAL, SEG_FIRST, SEG_FREE, SEG_LAST, SEG_TOP, SEGMENT, SERIES_COUNT,
     SERIES_FIRST, SERIES_LAST, SERIES_LOST, SIDE, SIDE_WIDTH, TICK, WIDTH,
 )  # fmt: skip
-from analyzer.kernels import kernel
+from analyzer.kernels import kernel, rare_kernel
 from analyzer.limits import (
     CONTROL_ROWS,
     FIRST_ROWS,
@@ -72,13 +72,11 @@ def take_row(arenas):
 
 
 @kernel
-def ring_row(arenas, slot, ring, count, most):
-    """The next row to write in a ring of `most` rows that grows until it is that long."""
+def ring_row(arenas, base, ring, count, row):
+    """The next row to write in a ring of rows: `row`, by which it grows, or its oldest (-1)."""
     s = arenas.state
-    base = slot * WIDTH
     last = s[base + ring]
-    if s[base + count] < most:
-        row = take_row(arenas)
+    if row >= 0:
         if last < 0:
             arenas.rows[row * ROW + R_NEXT] = row
         else:
@@ -97,18 +95,19 @@ def keep_row(arenas, packets, i, slot, direction, ts, frame, kind, dup, iface, c
     s = arenas.state
     base = slot * WIDTH
     room = s[base + ROW_COUNT] < FIRST_ROWS
+    ring, count, most = RING, RING_COUNT, LAST_ROWS
     if not room and control:
-        room = s[base + CONTROL] < CONTROL_ROWS
-        if not room:
-            row = ring_row(arenas, slot, CONTROL_RING, CONTROL_RING_COUNT, CONTROL_ROWS)
-            write_row(arenas, packets, i, row, direction, ts, frame, kind, dup, iface)
-            return
-        s[base + CONTROL] += 1
-    if not room and notable and s[base + NOTABLE] < NOTABLE_ROWS:
+        ring, count, most = CONTROL_RING, CONTROL_RING_COUNT, CONTROL_ROWS
+        if s[base + CONTROL] < CONTROL_ROWS:
+            s[base + CONTROL] += 1
+            room = True
+    elif not room and notable and s[base + NOTABLE] < NOTABLE_ROWS:
         s[base + NOTABLE] += 1
         room = True
+    if not room and ring == RING and s[base + RING_COUNT] == LAST_ROWS:
+        s[base + CUT] |= _CUT_ROWS
+    row = take_row(arenas) if room or s[base + count] < most else -1
     if room:
-        row = take_row(arenas)
         arenas.rows[row * ROW + R_NEXT] = NONE
         if s[base + ROW_LAST] < 0:
             s[base + ROW_FIRST] = row
@@ -118,10 +117,14 @@ def keep_row(arenas, packets, i, slot, direction, ts, frame, kind, dup, iface, c
         if s[base + ROW_COUNT] < FIRST_ROWS:
             s[base + ROW_COUNT] += 1
     else:
-        if s[base + RING_COUNT] == LAST_ROWS:
-            s[base + CUT] |= _CUT_ROWS
-        row = ring_row(arenas, slot, RING, RING_COUNT, LAST_ROWS)
+        row = ring_row(arenas, base, ring, count, row)
     write_row(arenas, packets, i, row, direction, ts, frame, kind, dup, iface)
+
+
+@rare_kernel
+def keep_error(arenas, packets, i, slot, direction, ts, frame, iface):
+    """Keep an ICMP error with the flow that it quotes."""
+    keep_row(arenas, packets, i, slot, direction, ts, frame, 0, -1, iface, True, False)
 
 
 @kernel

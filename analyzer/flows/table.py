@@ -9,7 +9,7 @@ from analyzer.flows.arenas import (
     SERIES_FIRST, SERIES_LAST, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, STREAM, SYN_RTT, SYN_SEQ, SYN_TS, SYNACK_TS, ACK_GAP,
     WIDTH,
 )  # fmt: skip
-from analyzer.kernels import kernel
+from analyzer.kernels import kernel, rare_kernel
 
 
 @kernel
@@ -61,7 +61,7 @@ def find(arenas, words, at, sport, dport, proto):
     return -1, 0, bucket
 
 
-@kernel
+@rare_kernel
 def unlink(arenas, slot):
     """Take a flow out of its hash chain; its slot and what it keeps stay."""
     base = slot * WIDTH
@@ -124,7 +124,7 @@ def enter(arenas, words, at, sport, dport, proto, bucket, live):
     return slot
 
 
-@kernel
+@rare_kernel
 def number(arenas, words, at, sport, dport, proto):
     """Give a conversation a stream number although none of its packets stands for itself.
 
@@ -139,7 +139,7 @@ def number(arenas, words, at, sport, dport, proto):
         enter(arenas, words, at, sport, dport, proto, bucket, NUMBERED)
 
 
-@kernel
+@rare_kernel
 def forget(arenas, slot):
     """Give back the slot of a conversation that was only numbered."""
     unlink(arenas, slot)
@@ -148,7 +148,7 @@ def forget(arenas, slot):
     arenas.counters[SLOT_FREE] = slot
 
 
-@kernel
+@rare_kernel
 def open_flow(arenas, packets, i, bucket, ts, frame, iface):
     """A new conversation begins with packet i. There must be a free slot."""
     c = arenas.counters

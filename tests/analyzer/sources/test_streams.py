@@ -106,7 +106,7 @@ def test_columns_are_what_kernels_are_compiled_for():
         for block in source.blocks():
             assert all(column.flags.c_contiguous and column.flags.writeable for column in block)
             kinds = [column.dtype.name for column in block]
-            assert kinds == ["uint8", *["int64"] * 4, *["int32"] * 2, "int64"]
+            assert kinds == ["uint8", *["int64"] * 4, *["int32"] * 2, "int64", "int32"]
             assert ((block.offset >= 0) & (block.offset + block.caplen <= len(block.data))).all()
 
 
