@@ -13,9 +13,9 @@ all share is the access line's or the plan's.
 What it cannot see
     A shaper is told from an ordinary bottleneck by controls alone, and so is a policer from a plan's limit, the
     server's or the client's. Flows that never asked for more than they got show no limit. Near a slow receiver, where a
-    sender repeats one packet until it passes, nothing seems lost. QUIC and other UDP are controls here and not fitted:
-    their packets carry no sequence numbers to see losses by. Packets that the capture itself lost, and losses after the
-    last packet seen, are invisible.
+    sender repeats one packet until it passes, nothing seems lost. QUIC shows no sequence numbers: it is judged near the
+    receiver only, and only beside faster controls. Packets that the capture itself lost, and losses after the last
+    packet seen, are invisible, and so is a constant delay: a far server is as slow.
 
 References
     Flach et al., "An Internet-Wide Analysis of Traffic Policing", SIGCOMM 2016, doi 10.1145/2934872.2934873
@@ -26,39 +26,24 @@ References
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from analyzer.exact import rank_sum
 from analyzer.limiter import attribution, segments
 from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
+from analyzer.limiter.bucket import Bucket
+from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
-from analyzer.limiter.units import BULK, SECONDS, Side, sides
+from analyzer.limiter.units import BULK, SECONDS, Side, foreign, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, Kind, Table
 
 METHOD = "throttling"
 
 TCP = 6
-COMPARED = 12  # flows a side in the exact test: the work grows with their product, the p-value hardly falls further
-LOCAL = tuple(
-    map(
-        ip_network,
-        (
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "169.254.0.0/16",
-            "127.0.0.0/8",
-            "fc00::/7",
-            "fe80::/10",
-            "::1/128",
-        ),
-    )
-)  # RFC 1918, 3927, 4193, 4291
 NAMED = 8  # flows named in a subject, frames in a proof
 
 
@@ -107,6 +92,13 @@ MORE_LOSS = _rule(
     "A bad link to this server or its network.",
     "Fisher's exact test over seconds with and without a loss",
 )  # fmt: skip
+DATAGRAM_BUCKET = _rule(
+    "datagram_bucket", "interference", "supporting", "volume",
+    "After a first burst this QUIC flow kept to one rate, and its acknowledgments grew as they do when packets are missing.",
+    "An application that paces itself over a bad link to its server; needs a capture on the receiver's side.",
+    "RFC 2697 (the token bucket); RFC 9000 section 19.3 (ranges of an ACK frame)",
+    "police",
+)  # fmt: skip
 SLOWER = _rule(
     "slower_than_controls", "interference", "strong", "control",
     "Other flows of the same client passed more than twice this limit in the same minutes and took nothing from it.",
@@ -119,7 +111,10 @@ SHARED_BY_ALL = _rule(
     "Several services that are slowed to one rate.",
     "Conservation of bytes through one limiter",
 )  # fmt: skip
-RULES = (POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, RANDOM_LOSS, MORE_LOSS, SLOWER, SHARED_BY_ALL)
+RULES = (
+    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, SLOWER,
+    SHARED_BY_ALL,
+)  # fmt: skip
 
 
 def _bulky(flows: Table) -> np.ndarray:
@@ -147,28 +142,28 @@ def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) 
     subject, flows, findings = f"flow {flow.flow}", (flow.flow,), []
     held = attribution.limited(one, (0,), attribution.seed_of(flow))
     if held is not None:
-        rule = POLICER_BUCKET if held.bucket is not None else SHAPER_QUEUE
-        findings.append(_finding(rule, subject, flows, one, _measured(held, up), witnesses))
+        rule = POLICER_BUCKET if held.polices else SHAPER_QUEUE
+        findings.append(_finding(rule, subject, flows, held.first, _measured(held, up), witnesses))
     found = segments.confirmed(one)
     if found:
         measured = {
             "rate_kbps": _kbps(float(np.median([bucket.rate for _, bucket in found]))), "segments_policed": len(found),
             "direction": _word(up),
         }  # fmt: skip
-        findings.append(_finding(SEGMENT_TEST, subject, flows, one, measured, witnesses))
+        first = one.origin + found[0][0].start
+        findings.append(_finding(SEGMENT_TEST, subject, flows, first, measured, witnesses))
     return findings
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Limiters that a service's flows share, and whose they are."""
     findings: list[Finding] = []
-    foreign: np.ndarray | None = None
+    controls = foreign(seen, known)
     for side in sides(seen):
         held = attribution.limits(side)
-        foreign = _foreign(seen, known) if foreign is None else foreign
-        for judged in attribution.judge(side, held, foreign):
+        for judged in attribution.judge(side, held, controls):
             findings += _about(side, judged)
-        for unlucky in attribution.unlucky(side, held, foreign):
+        for unlucky in attribution.unlucky(side, held, controls):
             findings += _loses(side, unlucky)
     return findings
 
@@ -176,20 +171,23 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
 def _about(side: Side, judged: Judged) -> list[Finding]:
     held, a = judged.held, side.attempts
     flows = tuple(a.flow[list(held.flows)].tolist())
-    subject = _subject(flows, side.up)
-    measured = _measured(held, side.up)
+    subject, measured = _subject(flows, side.up), _measured(held, side.up)
     findings = []
-    if len(flows) > 1 and held.bucket is not None:
-        findings.append(_finding(POLICER_BUCKET, subject, flows, held.leg, measured, ()))
-    if judged.says == SHARED and held.bucket is not None:
-        findings.append(_finding(SHARED_BY_ALL, subject, flows, held.leg, measured | _compared(side, judged), ()))
+    if len(flows) > 1 and held.polices:
+        findings.append(_finding(POLICER_BUCKET, subject, flows, held.first, measured))
+    if judged.says == SHARED and held.polices:
+        measured |= attribution.compared(side, judged)
+        findings.append(_finding(SHARED_BY_ALL, subject, flows, held.first, measured))
     if judged.says == APART:
-        measured |= _compared(side, judged)
+        measured |= attribution.compared(side, judged)
         witnesses = [Witness(frame, "baseline") for frame in side.seen.attempts.frame[judged.faster][:NAMED].tolist()]
-        method = Method(held.limit.action, *_trigger(side, judged))
-        if held.bucket is None:
-            findings.append(_finding(QUEUE_NOT_SHARED, subject, flows, held.leg, measured, witnesses))
-        findings.append(_finding(SLOWER, subject, flows, held.leg, measured, witnesses, method))
+        trigger, detail = attribution.trigger(side, judged)
+        if isinstance(held.seen, Envelope):
+            findings.append(_finding(DATAGRAM_BUCKET, subject, flows, held.first, measured))
+        elif not held.polices:
+            findings.append(_finding(QUEUE_NOT_SHARED, subject, flows, held.first, measured, witnesses))
+        method = Method(held.limit.action, trigger, "in_path", detail)
+        findings.append(_finding(SLOWER, subject, flows, held.first, measured, witnesses, method))
     return findings
 
 
@@ -202,98 +200,58 @@ def _loses(side: Side, unlucky: Unlucky) -> list[Finding]:
         "direction": _word(side.up),
     }  # fmt: skip
     witnesses = [Witness(frame, "baseline") for frame in side.attempts.frame[unlucky.controls][:NAMED].tolist()]
-    subject, ts = _subject(flows, side.up), round(unlucky.first * 1e9)
-    method = Method("random_loss", position="in_path")
+    subject, method = _subject(flows, side.up), Method("random_loss", position="in_path")
     return [
-        Finding(RANDOM_LOSS, subject, flows, ts, measured, (), method),
-        Finding(MORE_LOSS, subject, flows, ts, measured, tuple(witnesses), method),
+        _finding(RANDOM_LOSS, subject, flows, unlucky.first, measured),
+        _finding(MORE_LOSS, subject, flows, unlucky.first, measured, witnesses, method),
     ]
 
 
-def _subject(flows: tuple[int, ...], up: bool) -> str:
-    return f"flows {' '.join(map(str, flows[:NAMED]))} {_word(up)}"
-
-
 def _finding(
-    rule: Rule, subject: str, flows, one: Leg, measured: dict, witnesses, method: Method | None = None
+    rule: Rule,
+    subject: str,
+    flows: tuple[int, ...],
+    first: float,
+    measured: dict[str, Any],
+    witnesses: Sequence[Witness] = (),
+    method: Method | None = None,
 ) -> Finding:
-    """The time is that of the first loss or wait: when the limit was first run into."""
-    lost = one.offered.t[one.offered.lost]
-    onset = lost[0] if len(lost) else one.offered.t[0]
+    """Its time is when the limit was first run into, which is what a reader looks for."""
     if method is None and rule.action:
-        method = Method(rule.action, "none_seen", "in_path")
-    return Finding(rule, subject, flows, round((one.origin + float(onset)) * 1e9), measured, tuple(witnesses), method)
+        method = Method(rule.action, position="in_path")
+    return Finding(rule, subject, flows, round(first * 1e9), measured, tuple(witnesses), method)
 
 
 def _measured(held: Held, up: bool) -> dict[str, Any]:
-    limit, found = held.limit, held.bucket
-    measured: dict[str, Any] = {"rate_kbps": _kbps(limit.rate), "direction": _word(up), "rtt_ms": _ms(held.leg.rtt)}
-    if found is None:
-        wait = float(np.quantile(held.leg.waits, 0.25))
-        return measured | {"queue_ms": _ms(wait), "queue_bytes": round(limit.rate * wait)}
-    first = held.leg.offered.t[held.leg.offered.lost][0]
-    return measured | {
-        "rate_low_kbps": _kbps(found.rate_low),
-        "rate_high_kbps": _kbps(found.rate_high),
-        "bucket_bytes": round(found.depth),
-        "at_least": found.depth < found.rate * held.leg.rtt,  # TCP cannot use up a bucket smaller than its window
-        "losses": found.losses,
-        "loss_epochs": found.epochs,
-        "loss_share": round(found.loss_share, 4),
-        "slope_spread_share": round(found.spread, 4),
-        "auc": round(found.auc, 3),
-        "first_loss_s": round(float(first), 3),
-    }
-
-
-def _compared(side: Side, judged: Judged) -> dict[str, Any]:
-    """How the others fared, with the chance that flows picked blindly differ as much."""
-    own = attribution.rates(side.attempts[np.array(judged.held.flows)], side.up)
-    theirs = attribution.rates(side.seen.attempts[judged.controls], side.up)
-    slow, fast = (np.sort(size / seconds)[::-1][:COMPARED] for size, seconds in (own, theirs))
-    compared: dict[str, Any] = {"controls": len(judged.controls), "controls_faster": len(judged.faster)}
-    if len(fast):
-        compared |= {
-            "controls_kbps": _kbps(float(np.median(fast))),
-            "p": float(f"{rank_sum(slow.tolist(), fast.tolist()):.3g}"),
+    limit, found = held.limit, held.seen
+    measured: dict[str, Any] = {"rate_kbps": _kbps(limit.rate), "direction": _word(up)}
+    if isinstance(found, Bucket):
+        return measured | {
+            "rate_low_kbps": _kbps(found.rate_low),
+            "rate_high_kbps": _kbps(found.rate_high),
+            "bucket_bytes": round(found.depth),
+            "at_least": found.depth < found.rate * held.rtt,  # TCP cannot use up a bucket smaller than its window
+            "losses": found.losses,
+            "loss_epochs": found.epochs,
+            "loss_share": round(found.loss_share, 4),
+            "slope_spread_share": round(found.spread, 4),
+            "auc": round(found.auc, 3),
+            "rtt_ms": _ms(held.rtt),
         }
-    if np.isfinite(judged.comparison.slope):
-        compared["taken_by_controls_share"] = round(judged.comparison.slope, 3)
-    return compared
-
-
-def _trigger(side: Side, judged: Judged) -> tuple[str, str, str | None]:
-    """The name is what was recognised where another name at the same address passed."""
-    a, text = side.seen.attempts, side.seen.text
-    mine, fast = side.attempts[np.array(judged.held.flows)], a[judged.faster]
-    names = np.unique(mine.name)
-    here = np.isin(fast.server, mine.server) & np.isin(fast.port, mine.port) & (fast.name >= 0)
-    if len(names) != 1 or names[0] < 0 or not (here & (fast.name != names[0])).any():
-        return "none_seen", "in_path", None
-    word = {"http": "http_host"}.get(text(mine.protocol[0]) or "", "sni")
-    return word, "in_path", text(names[0])
-
-
-def _foreign(seen: Seen, known: Knowledge) -> np.ndarray:
-    """Attempts that may be controls: not with a domestic service, whose way is another, nor inside the local network."""
-    a = seen.attempts
-    numbers, where = np.unique(a.service, return_inverse=True)
-    domestic = np.array([known.is_domestic(seen.text(number)) for number in numbers.tolist()], bool)[where.reshape(-1)]
-    servers, where = np.unique(a.server, return_inverse=True)
-    local = np.array([_local(seen.text(number)) for number in servers.tolist()], bool)[where.reshape(-1)]
-    return ~domestic & ~local
-
-
-def _local(address: str | None) -> bool:
-    return address is not None and any(
-        ip_address(address) in net for net in LOCAL if net.version == ip_address(address).version
-    )
+    if isinstance(found, Envelope):
+        acks = {"widened_acks_share": round(found.widened, 3), "ceiling_packets": round(found.ceiling, 1)}
+        return measured | {"bucket_bytes": round(found.depth)} | acks
+    return measured | {"queue_ms": _ms(found), "queue_bytes": round(limit.rate * found), "rtt_ms": _ms(held.rtt)}
 
 
 def _resends(rows: Table, up: bool) -> list[Witness]:
     """Frames of the first resends: what was dropped before them."""
     resent = (rows.up == up) & ((rows.kind == Kind.RESENT) | (rows.kind == Kind.SPURIOUS))
     return [Witness(frame, "missing_after") for frame in rows.frame[resent][:NAMED].tolist()]
+
+
+def _subject(flows: tuple[int, ...], up: bool) -> str:
+    return f"flows {' '.join(map(str, flows[:NAMED]))} {_word(up)}"
 
 
 def _kbps(rate: float) -> float:

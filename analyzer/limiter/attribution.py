@@ -7,23 +7,26 @@ Everything else says nothing: without a control the cause of a limit stays unkno
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from analyzer.limiter import chance, compare
+from analyzer.exact import rank_sum
+from analyzer.limiter import chance, compare, datagrams
 from analyzer.limiter.bucket import Bucket, fit
 from analyzer.limiter.compare import Comparison, Limit
+from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.delay import QUEUE_SECONDS, SAMPLES
 from analyzer.limiter.leg import Leg, pool
 from analyzer.limiter.mechanism import EPOCHS, polices, queue_rate
-from analyzer.limiter.units import TCP_PROTOCOL, Side, unit_of
+from analyzer.limiter.units import TCP_PROTOCOL, UDP_PROTOCOL, Side, unit_of
 from analyzer.tables import Cut, Table
 
 NEAR = 60_000_000_000  # ns around the limited time in which others tell of the same line
 FLOWS = 2  # of a unit, and as many controls, before losses are compared
 AS_FAR = 0.5  # of the round trip that a control's must at least be for its losses to be compared
+COMPARED = 12  # transfers a side in the exact test: the work grows with their product
 CONTROL = 20_000  # bytes of a transfer that is a control: less says nothing of a rate
 APART, SHARED, UNKNOWN = "apart", "shared", "unknown"
 
@@ -33,8 +36,13 @@ class Held(NamedTuple):
 
     limit: Limit
     flows: tuple[int, ...]
-    bucket: Bucket | None
-    leg: Leg
+    seen: Bucket | Envelope | float  # what shows it; for a queue the 25th percentile of the waits, in seconds
+    first: float  # seconds since 1970: first loss, or first packet of a queue
+    rtt: float  # seconds
+
+    @property
+    def polices(self) -> bool:
+        return self.limit.action == "police"
 
 
 class Unlucky(NamedTuple):
@@ -66,10 +74,14 @@ def seed_of(row) -> int:
 def limited(one: Leg, flows: tuple[int, ...], seed: int) -> Held | None:
     """The limit that a leg shows, if it shows one."""
     found = fit(one.offered, one.rtt, seed)
+    lost = one.offered.t[one.offered.lost]
     if found is not None and polices(found, one):
-        return Held(compare.policed(one, found), flows, found, one)
+        return Held(compare.policed(one, found), flows, found, one.origin + float(lost[0]), one.rtt)
     rate = queue_rate(one, found)
-    return Held(compare.held(one, rate), flows, None, one) if rate is not None else None
+    if rate is None:
+        return None
+    wait = float(np.quantile(one.waits, 0.25))
+    return Held(compare.held(one, rate), flows, wait, one.origin + float(one.wait_t[0]), one.rtt)
 
 
 def limits(side: Side) -> list[Held]:
@@ -86,6 +98,16 @@ def limits(side: Side) -> list[Held]:
             )
             found = [together] if together is not None else found
         held += found
+    return held + _datagrams(side)
+
+
+def _datagrams(side: Side) -> list[Held]:
+    """The limits of single UDP flows."""
+    held = []
+    for i in np.flatnonzero(side.attempts.proto == UDP_PROTOCOL).tolist():
+        found = datagrams.fit(side.seen.series(int(side.attempts.flow[i])), side.up)
+        if found is not None:
+            held.append(Held(found[1], (i,), found[0], found[0].onset, 0.0))
     return held
 
 
@@ -109,7 +131,7 @@ def judge(side: Side, held: list[Held], foreign: np.ndarray) -> list[Judged]:
         comparison = compare.compare(one.limit, side.passed(others))
         controls = _controls(side, one.limit, unit, foreign)
         faster = controls[_outran(side, one.limit, controls)]
-        rivals = [other for other in held if side.unit[other.flows[0]] != unit and other.bucket is not None]
+        rivals = [other for other in held if side.unit[other.flows[0]] != unit and other.polices]
         judged.append(Judged(one, comparison, faster, controls, _says(one, comparison, faster, rivals)))
     return judged
 
@@ -155,9 +177,9 @@ def _says(held: Held, comparison: Comparison, faster: np.ndarray, rivals: list[H
         return SHARED
     alone = comparison.limited_alone(rate)
     aside = comparison.apart and comparison.fastest >= rate
-    if (aside and (alone or held.bucket is not None)) or (len(faster) and alone):
+    if (aside and (alone or held.polices)) or (len(faster) and alone):
         return APART
-    if held.bucket is not None and any(compare.agree(held.limit, other.limit) for other in rivals):
+    if held.polices and any(compare.agree(held.limit, other.limit) for other in rivals):
         return SHARED
     return UNKNOWN
 
@@ -177,6 +199,31 @@ def rates(attempts: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
     first = attempts.first_up_data if up else attempts.first_down_data
     last = attempts.last_up if up else attempts.last_down
     return size.astype(float), np.maximum(last - first, 1_000_000) / 1e9
+
+
+def compared(side: Side, judged: Judged) -> dict[str, Any]:
+    """How the others fared, with the chance that flows picked blindly differ as much (values by name and unit)."""
+    own = rates(side.attempts[np.array(judged.held.flows)], side.up)
+    theirs = rates(side.seen.attempts[judged.controls], side.up)
+    slow, fast = (np.sort(size / seconds)[::-1][:COMPARED] for size, seconds in (own, theirs))
+    found: dict[str, Any] = {"controls": len(judged.controls), "controls_faster": len(judged.faster)}
+    if len(fast):
+        found["controls_kbps"] = round(float(np.median(fast)) * 8 / 1e3, 1)
+        found["p"] = float(f"{rank_sum(slow.tolist(), fast.tolist()):.3g}")
+    if np.isfinite(judged.comparison.slope):
+        found["taken_by_controls_share"] = round(judged.comparison.slope, 3)
+    return found
+
+
+def trigger(side: Side, judged: Judged) -> tuple[str, str | None]:
+    """(what was recognised, its text): the name, where another name at the same address was faster."""
+    a, text = side.seen.attempts, side.seen.text
+    mine, fast = side.attempts[np.array(judged.held.flows)], a[judged.faster]
+    names = np.unique(mine.name)
+    here = np.isin(fast.server, mine.server) & np.isin(fast.port, mine.port) & (fast.name >= 0)
+    if len(names) != 1 or names[0] < 0 or not (here & (fast.name != names[0])).any():
+        return "none_seen", None
+    return "http_host" if text(mine.protocol[0]) == "http" else "sni", text(names[0])
 
 
 def _outran(side: Side, limit: Limit, controls: np.ndarray) -> np.ndarray:

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from ipaddress import ip_address, ip_network
 
 import numpy as np
 
 from analyzer.limiter.compare import Passed
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.stream import IPV4, TCP, TIMESTAMPS
-from analyzer.signature import Seen
+from analyzer.signature import Knowledge, Seen
 from analyzer.tables import Cut, Table
 
 BULK = 50_000  # bytes of payload in one direction: below, no rate can be fitted [lab]
 MOST = 256  # flows of one client and direction that are looked at, the largest
 SECONDS = 2.0  # and at least so long
-TCP_PROTOCOL = 6
+TCP_PROTOCOL, UDP_PROTOCOL = 6, 17
 UDP_HEADERS = 28  # IPv4, UDP
+LOCAL = tuple(  # RFC 1918, 3927, 1122, 4193, 4291
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
+                     "fc00::/7", "fe80::/10", "::1/128"))
+)  # fmt: skip
 
 
 class Side:
@@ -81,6 +86,23 @@ def sides(seen: Seen) -> Iterator[Side]:
             if len(mine) > MOST:
                 mine = np.sort(mine[np.argsort(-size[mine], kind="stable")[:MOST]])
             yield Side(seen, mine, up)
+
+
+def foreign(seen: Seen, known: Knowledge) -> np.ndarray:
+    """Attempts that may be controls: not with a domestic service, whose way is another, nor inside the local network."""
+    a = seen.attempts
+    services, of_service = np.unique(a.service, return_inverse=True)
+    domestic = np.array([known.is_domestic(seen.text(number)) for number in services.tolist()], bool)
+    servers, of_server = np.unique(a.server, return_inverse=True)
+    local = np.array([_local(seen.text(number)) for number in servers.tolist()], bool)
+    return ~domestic[of_service.reshape(-1)] & ~local[of_server.reshape(-1)]
+
+
+def _local(address: str | None) -> bool:
+    if address is None:
+        return False
+    where = ip_address(address)
+    return any(where in net for net in LOCAL if net.version == where.version)
 
 
 def unit_of(attempts: Table) -> np.ndarray:
