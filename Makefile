@@ -28,6 +28,9 @@ accuracy: packages-test .venv/ready ## the analyzer against the laboratory's tru
 	@$(RUN) tests.lab.check build/lab
 	@$(RUN) tests.lab.accuracy build/lab --errors --keep
 
+oracle: packages-demo .venv/ready ## the same conversations, names and resends as tshark, over any FOLDER of captures
+	@$(RUN) tests.oracle $(FOLDER)
+
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
 python = $(shell { $(PYTHON) -c 'import ensurepip' || echo python3-venv; } 2>/dev/null)
