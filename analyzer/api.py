@@ -130,6 +130,7 @@ def capture_info(source: Source) -> CaptureInfo:
         format=info.format,
         sha256=info.sha256,
         bytes=info.bytes_read,
+        other_records=info.other_records,
         comments=tuple(info.comments),
         capturer=info.application,
     )

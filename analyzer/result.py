@@ -201,7 +201,8 @@ class CaptureInfo:
     name: str
     format: str | None = None
     sha256: str | None = None  # of the file as given; null for streams
-    packets: int = 0
+    packets: int = 0  # as Wireshark counts them: the next line's included
+    other_records: int = 0  # journal entries and custom blocks of pcapng, which have a frame number too
     bytes: int = 0
     start: int | None = None  # ns since 1970
     end: int | None = None

@@ -1,5 +1,7 @@
 import pytest
 
+import signatures
+from analyzer.api import analyze
 from analyzer.errors import CaptureError
 from analyzer.sources import open_source, pcapng
 from tests.analyzer.sources import build
@@ -161,6 +163,12 @@ def test_names_of_apps_are_bounded(monkeypatch):
     with open_source(data + build.enhanced(PACKETS[0], options=build.process_of(9))) as source:
         assert [block.app.tolist() for block in source.blocks()] == [[-1]]
         assert source.info.apps == ["x"] * 3
+
+
+def test_the_result_counts_as_wireshark_does_and_knows_what_was_lost():
+    data = build.pcapng() + build.block(9, bytes(64)) + build.statistics(0, dropped=5)
+    result = analyze(data, signatures.load())
+    assert (result.capture.packets, result.coverage.packets, result.coverage.kernel_drops) == (5, 4, 5)
 
 
 def test_a_block_larger_than_the_window_is_passed_over():
