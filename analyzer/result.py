@@ -201,14 +201,14 @@ class CaptureInfo:
     name: str
     format: str | None = None
     sha256: str | None = None  # of the file as given; null for streams
-    packets: int = 0  # as Wireshark counts them: the next line's included
-    other_records: int = 0  # journal entries and custom blocks of pcapng, which have a frame number too
+    packets: int = 0  # as Wireshark counts them: `other_records` included
     bytes: int = 0
     start: int | None = None  # ns since 1970
     end: int | None = None
     vantage: str = "unknown"
     comments: tuple[str, ...] = ()
     capturer: str | None = None  # program, as the file names it
+    other_records: int = 0  # journal entries and custom blocks of pcapng: no packets, but they have frame numbers
 
 
 @dataclass(frozen=True, slots=True)
