@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from analyzer.addresses import Place, place
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
-from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Kind, Vantage
+from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Kind, Stage, Vantage
 from signatures.knowledge.injectors import match
 
 METHOD = "rst_injection"
@@ -181,7 +182,7 @@ AFTER_CLOSE = Rule(
 REFUSED = Rule(
     "rst.refused", "genuine", "supporting", "none",
     "The connection was refused as a closed port does it: one RST/ACK to the SYN, not sooner than half the usual RTT.",
-    "A machine in the path that refuses the same way.",
+    "A machine in the path that refuses the same way; hosts on the internet that stand right beside the capture.",
     "RFC 9293 §3.10.7.1",
 )  # fmt: skip
 
@@ -219,8 +220,6 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
             if _denies(reset):
                 findings.append(_found(CLIENT_GONE, reset, {"after_ms": _ms(reset.ts - reset.asked)}))
             findings += _races(_Talk(flow, done.rows(i), reset.up), reset)
-        elif not reset.up and reset.tcp_flags & TCP_ACK and flow.syns:
-            findings.append(_found(REFUSED, reset, {"rst_after_syn_ms": _ms(reset.idle)}))
     far = (flows.vantage == Vantage.SERVER) | (flows.vantage == Vantage.MIDDLE)
     for i in np.flatnonzero(far & (flows.cut & Cut.GAP != 0) & (flows.synacks > 0)).tolist():
         findings += _unsent(flows.row(i), _Talk(flows.row(i), done.rows(i), True))
@@ -369,7 +368,8 @@ def _unsent(flow: SimpleNamespace, talk: _Talk) -> list[Finding]:
             continue
         for q in talk.packets[n + 1 :]:
             denies = q.tcp_flags & (TCP_RST | TCP_ACK) == TCP_RST and q.seq == p.ack
-            if not q.up and (denies or (not q.tcp_flags & TCP_RST and q.seq == written)):
+            stays = not q.tcp_flags & TCP_RST and q.seq == written and q.ts - p.ts > talk.guard  # no mere reordering
+            if not q.up and (denies or stays):
                 measured = {"bytes_beyond": beyond}
                 roles = (Witness(p.frame, "contradicts"), Witness(q.frame, "baseline"))
                 method = Method("rst" if flow.rsts_up else "forged_data", position="on_path")
@@ -383,17 +383,36 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Resets held to what else came from their address: how soon it can answer, and from how far."""
     resets = seen.resets
     resets = resets[(resets.nth == 0) & ~resets.closed & ~resets.peer_closed & ~resets.up & (resets.pause < RESTED)]
-    if not len(resets):
-        return []
-    endpoints = seen.endpoints[np.isin(seen.endpoints.server, resets.server) & (seen.endpoints.proto == 6)]
+    flows = seen.attempts[np.searchsorted(seen.attempts.flow, resets.flow)]
+    honest = flows.cut & (Cut.PROXIED | Cut.ONE_DIRECTION) == 0
+    resets, flows = resets[honest], flows[honest]
+    endpoints = seen.endpoints[seen.endpoints.proto == 6]  # by server
+    begins, ends = (np.searchsorted(endpoints.server, resets.server, side).tolist() for side in ("left", "right"))
+    to_syn = (flows.stage == Stage.SYN) & (resets.tcp_flags & TCP_ACK != 0) & (flows.rsts_down <= flows.syns)
     found = []
-    for reset in resets.rows():
-        at_server = endpoints[endpoints.server == reset.server]
+    for reset, begin, end, refused in zip(resets.rows(), begins, ends, to_syn.tolist(), strict=True):
+        at_server = endpoints[begin:end]
+        if refused and _by_host(reset, at_server, seen.text(reset.server) or ""):
+            found.append(_found(REFUSED, reset, {"rst_after_syn_ms": _ms(reset.idle)}))
+        if begin == end:
+            continue
         if _of_device(reset, at_server):
             found.append(_found(FROM_DEVICE, reset, {"after_ms": _ms(reset.ts - reset.asked), "reset_ttl": reset.ttl}))
             continue
         found += _timing(reset, at_server) + _distance(reset, at_server)
     return found
+
+
+def _by_host(reset: SimpleNamespace, at_server, address: str) -> bool:
+    """Whether the refusal of a SYN can be the host's own: neither too soon, nor made beside a client that is far from it."""
+    beside = reset.ttl in INITIAL_TTLS and reset.idle <= AT_ONCE and place(address) not in (Place.PRIVATE, Place.SINK)
+    return not beside and not _sooner_than_half(reset.idle, at_server.rtt[at_server.rtt >= 0])
+
+
+def _sooner_than_half(took: int, rtts: np.ndarray) -> bool:
+    """Whether it came sooner than half the least round trip; not where none is known."""
+    rtt = int(rtts.min()) if len(rtts) else 0
+    return took < HALF * rtt and rtt - took > HALF_MARGIN
 
 
 def _of_device(reset: SimpleNamespace, at_server) -> bool:
@@ -413,7 +432,7 @@ def _timing(reset: SimpleNamespace, at_server) -> list[Finding]:
         return []
     rtt, took = int(timed.rtt.min()), reset.ts - reset.asked
     measured = {"reset_after_ms": _ms(took), "least_rtt_ms": _ms(rtt), "rtt_samples": len(timed)}
-    if took < HALF * rtt and rtt - took > HALF_MARGIN:
+    if _sooner_than_half(took, timed.rtt):
         return [_found(FASTER, reset, measured)]
     if timed.rtt_from_data.any() and took < min(SOONER * rtt, rtt - SOONER_MARGIN):
         return [_found(SOONER_THAN_PATH, reset, measured)]
