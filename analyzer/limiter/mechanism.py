@@ -36,18 +36,20 @@ PLATEAU, PLATEAU_SHARE = 0.10, 0.60  # of the output within this of its median r
 PLATEAU_RUN = 16 * 1448  # bytes of a run: single packets are too uneven to have a rate
 
 
-def plateau(t: np.ndarray, size: np.ndarray) -> float | None:
+def plateau(t: np.ndarray, out: np.ndarray) -> float | None:
     """The rate (bytes/s) at which most of the output left; None where it had no common rate."""
-    total = np.cumsum(size)
+    total = np.cumsum(out)
     after = np.searchsorted(total, total + PLATEAU_RUN, "left")
     start = np.flatnonzero(after < len(total))
     if not len(start):
         return None
     stop = after[start]
-    rates = (total[stop] - total[start]) / np.maximum(t[stop] - t[start], 1e-6)
-    rate = float(np.median(rates))
-    even = (np.abs(rates - rate) <= PLATEAU * rate).mean() >= PLATEAU_SHARE
-    return rate if even and t[-1] - t[0] >= SECONDS else None
+    size, seconds = total[stop] - total[start], np.maximum(t[stop] - t[start], 1e-6)
+    rate = float(np.median(size / seconds))
+    even = np.abs(size / seconds - rate) <= PLATEAU * rate
+    if even.mean() < PLATEAU_SHARE or t[-1] - t[0] < SECONDS:
+        return None
+    return float(size[even].sum() / seconds[even].sum())
 
 
 def fits(bucket: Bucket) -> bool:
@@ -78,8 +80,9 @@ def held(leg: Leg, rate: float, depth: float) -> bool | None:
 def queue_rate(leg: Leg, bucket: Bucket | None) -> float | None:
     """The rate (bytes/s) at which a queue drained that packets stood in; None where none is seen."""
     rate = plateau(leg.out_t, leg.out)
-    if rate is None and bucket is not None and bucket.spread <= QUEUE_SPREAD and fits(bucket):
-        rate = bucket.rate  # ACKs that jump hide the evenness; the drops of a full queue show the rate as well
+    if rate is None and bucket is not None and fits(bucket):
+        if bucket.spread <= QUEUE_SPREAD or bucket.wander <= STARVED[0][0]:
+            rate = bucket.rate  # ACKs that jump hide the evenness; the drops of a full queue show the rate as well
     return rate if rate is not None and queued(leg.waits, leg.rtt, rate) else None
 
 
