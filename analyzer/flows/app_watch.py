@@ -34,9 +34,11 @@ class AppWatch:
         some = slice(first, first + count)
         link, end = frames.link[some], frames.offset[some] + frames.caplen[some]
         wrapped = (link == PKTAP) | (link == USER2)
-        tailed = (link == ETHERNET) & (frames.caplen[some] > TRAILER + 34)
+        tails = np.flatnonzero((link == ETHERNET) & (frames.caplen[some] > TRAILER + 34))
         for k in range(len(MAGIC)):
-            tailed &= frames.data[np.where(tailed, end - TRAILER + k, 0)] == MAGIC[k]
+            tails = tails[frames.data[end[tails] - TRAILER + k] == MAGIC[k]]
+        tailed = np.zeros(count, bool)
+        tailed[tails] = True
         told = frames.app[some] >= 0 if self._names and len(frames.app) else np.zeros(count, bool)
         named = tailed | told | (wrapped & (frames.caplen[some] >= _PKTAP_HEADER))
         for i in np.flatnonzero(named & (packets.sport[:count] >= 0) & (packets.icmp[:count] < 0)).tolist():
