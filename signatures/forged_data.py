@@ -76,7 +76,11 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
             findings += _overlap(flows.row(i), pieces, done.rows(i))
     own = ~packets.up & (packets.icmp < 0) & (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_RST == 0)
     bare = own & (packets.tsval < 0) & (packets.kind != Kind.KEEPALIVE)
-    for i in np.flatnonzero(np.isin(flows.flow, packets.flow[bare])).tolist():
+    agreed = (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_SYN != 0) & (packets.tsval >= 0)
+    both = np.isin(flows.flow, packets.flow[agreed & packets.up]) & np.isin(
+        flows.flow, packets.flow[agreed & ~packets.up]
+    )
+    for i in np.flatnonzero(np.isin(flows.flow, packets.flow[bare]) & both).tolist():
         findings += _timestamps(flows.row(i), list(done.rows(i).rows()), done.segments(i, False))
     which = np.searchsorted(flows.flow, packets.flow[own])
     low, high = np.full(len(flows), 256, np.int16), np.full(len(flows), -1, np.int16)

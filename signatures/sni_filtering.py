@@ -110,11 +110,16 @@ WANTS = Wants(_silenced, packets=True, heads=True)
 def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """Where a conversation fell silent, packet by packet."""
     findings = []
-    for i, flow in enumerate(done.flows.rows()):
+    p = done.packets
+    copies = ~p.up & (p.kind == Kind.SPURIOUS) & (p.dup_of < 0)
+    repeated = np.bincount(np.searchsorted(done.flows.flow, p.flow[copies]), minlength=len(done.flows)) >= RESENT
+    unheard = (done.flows.unacked_up > 0) & (done.flows.resent_up >= RESENT)
+    for i in np.flatnonzero(repeated | unheard).tolist():
+        flow = done.flows.row(i)
         packets = [p for p in done.rows(i).rows() if p.icmp < 0 and p.tcp_flags >= 0 and not p.tcp_flags & TCP_RST]
-        if flow.unacked_up > 0 and flow.resent_up >= RESENT:
+        if unheard[i]:
             findings += _fell_silent(flow, packets)
-        if flow.resent_down >= RESENT and flow.vantage != Vantage.SERVER:
+        if repeated[i] and flow.vantage != Vantage.SERVER:
             findings += _unheard_acks(flow, packets)
         if _two_contents(done, i):
             findings.append(_found(TWO_HELLOS, flow, flow.start, {}, [Witness(flow.asked_frame, "trigger")]))
