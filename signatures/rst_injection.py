@@ -263,12 +263,18 @@ def _races(talk: _Talk, reset: SimpleNamespace) -> list[Finding]:
 
     sent = max((_end(p) for p in peer if p.frame < reset.frame), key=lambda end: ahead(end, reset.ack), default=None)
     acked = max((p.ack for p in before if p.tcp_flags & TCP_ACK), key=lambda ack: ahead(ack, reset.ack), default=None)
-    # A true abort carries the sender's next number, so a reset from behind cannot have been overtaken by what follows.
+    # A true abort carries the sender's next number, so a reset from behind cannot have been overtaken by what follows,
+    # and what stands before its number was sent before it, however late it comes.
     later = alive if behind else [p for p in alive if p.ts - reset.ts > talk.guard]
-    speaks = [p for p in later if p.kind == Kind.NEW and ahead(p.seq, reset.seq) >= 0]
-    speaks += [p for p in later if p.tcp_flags & TCP_FIN and ahead(p.seq, reset.seq) >= 0]
-    speaks += [
-        p for p in later if talk.whole and p.tcp_flags & TCP_ACK and acked is not None and ahead(p.ack, acked) > 0
+    speaks = [
+        p
+        for p in later
+        if ahead(p.seq, reset.seq) >= 0
+        and (
+            p.kind == Kind.NEW
+            or p.tcp_flags & TCP_FIN
+            or (talk.whole and p.tcp_flags & TCP_ACK and acked is not None and ahead(p.ack, acked) > 0)
+        )
     ]
     if speaks:
         one = min(speaks, key=lambda p: p.frame)
@@ -330,7 +336,7 @@ def _habits(talk: _Talk, reset: SimpleNamespace, resets: list, before: list, pee
         found.append(_found(UNLIKE_KINDS, reset, {"resets": len(near)}, None, None, near[:8]))
     quick = [r for r in unspoken if r.ts - reset.ts <= BURST_WITHIN]
     doubled = any(p.dup_of >= 0 and not p.tcp_flags & TCP_RST for p in talk.packets)
-    if len(quick) >= BURST and not doubled and not _denies(reset):
+    if len(quick) >= BURST and not doubled:
         found.append(_found(BURST_OF, reset, {"resets": len(quick)}, None, None, quick[:8]))
     if not reset.tcp_flags & TCP_ACK and reset.win:
         found.append(_found(BARE_WITH_WINDOW, reset, {"window": reset.win}))

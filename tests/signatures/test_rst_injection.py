@@ -1,0 +1,244 @@
+"""Resets that the other end contradicts, by order or by content: each rule with connections on which it fires, and near misses."""
+
+import pytest
+
+from tests.conversation import SERVER_HELLO, Conversation
+from tests.signatures.resets import NAME, PHONE, RECORD, asked, at_server, fired, proof
+
+# -- order ------------------------------------------------------------------------------------------------------
+
+
+def test_the_server_talks_on():
+    found = fired(asked().reset(after=5).down("PA", RECORD, after=75))["server_talks_on"]
+    assert found.measured == {"after_ms": 75.0}
+    assert proof(found) == [(4, "trigger"), (5, "forged"), (6, "contradicts")]
+    assert (found.method.action, found.method.trigger, found.method.position) == ("rst", "none_seen", "on_path")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda talk: talk.down("A", after=75, ack=talk.seq),  # of bytes that nothing had acknowledged
+        lambda talk: talk.down("FA", after=75, ack=talk.seq),
+    ],
+)
+def test_an_acknowledgment_or_a_close_is_talk_too(later):
+    assert "server_talks_on" in fired(later(asked().reset(after=5)))
+
+
+def long_talk(end):
+    """More packets than are kept, the last of which `end` adds behind a reset."""
+    talk = asked().answer()
+    for _ in range(40):
+        talk.up("PA", RECORD, after=20).answer(RECORD)
+    return end(talk.up("PA", RECORD).reset(after=40, forged=True))
+
+
+def test_acknowledgments_tell_nothing_where_some_were_not_kept():
+    assert "server_talks_on" not in fired(long_talk(lambda talk: talk.down("A", after=40)))
+    assert "server_talks_on" in fired(long_talk(lambda talk: talk.down("PA", RECORD, after=40)))
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        asked().reset(after=5).down("PA", RECORD, after=15),  # overtaken: within a quarter of the round trip
+        asked().reset(after=5, seq=5070).down("PA", RECORD, after=90, seq=5001),  # sent before it
+        asked().reset(after=5, seq=5002).down("FA", after=90, seq=5001),
+        asked().answer().reset("R", after=80, seq=5001).down("PA", SERVER_HELLO, after=80, seq=5001),  # known bytes
+        asked().answer().reset(after=5).down("A", after=75),  # acknowledges what had been acknowledged
+        asked().answer().up("FA").reset(after=80).down("PA", RECORD, after=80),  # after a close
+        asked().down("FA").reset(after=1).down("PA", RECORD, after=80),
+        asked(client=PHONE).reset(after=5).down("PA", RECORD, after=75),  # headers invented on the phone
+        asked().up("RA").up("PA", RECORD, after=90),  # the capturing machine's own
+    ],
+)
+def test_a_server_that_does_not_talk_on(talk):
+    assert "server_talks_on" not in fired(talk)
+
+
+def test_a_new_connection_on_the_same_ports_is_not_talk():
+    old = Conversation(NAME, sport=50_500).open().hello().reset(after=80)
+    assert "server_talks_on" not in fired(old, Conversation(NAME, sport=50_500, at=1000).works())
+    assert "server_talks_on" not in fired(old, Conversation(NAME, sport=50_500, at=1000, isn=90_000).works())
+
+
+def test_the_client_talks_on():
+    talk = at_server().answer(after=1)
+    found = fired(talk.up("RA", after=1, ttl=90).up("PA", RECORD, after=180))["client_talks_on"]
+    assert found.measured == {"after_ms": 180.0}
+    assert proof(found)[-2:] == [(7, "forged"), (8, "contradicts")]
+    assert found.method.position == "on_path"
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        at_server().answer(after=1).up("RA", after=1).up("PA", RECORD, after=40),  # overtaken
+        at_server().answer(after=1).up("FA", after=1).up("R", after=1).up("PA", RECORD, after=180),
+    ],
+)
+def test_a_client_that_does_not_talk_on(talk):
+    assert "client_talks_on" not in fired(talk)
+
+
+def test_the_answer_that_the_reset_was_to_replace():
+    found = fired(asked().reset(after=5).answer(after=75))["late_genuine_answer"]
+    assert found.measured == {"after_ms": 75.0}
+    assert proof(found) == [(4, "trigger"), (5, "forged"), (6, "contradicts")]
+    assert "late_genuine_answer" not in fired(asked().reset(after=5).answer(after=15)), "overtaken"
+    heard = asked().answer().reset(after=5).answer(RECORD, after=75)
+    assert "late_genuine_answer" not in fired(heard), "it had been answered before"
+
+
+def challenged(reset_at=6001, then="PA", data=RECORD):
+    """A reset, the client's ACK of what it expects, and what that earns."""
+    return asked().reset(after=5, seq=reset_at).up(after=0.2).down(then, data, after=75, seq=5001, forged=not data)
+
+
+def test_a_challenge_that_a_live_server_met():
+    found = fired(challenged())["challenge_then_alive"]
+    assert found.measured == {"challenge_after_ms": 0.2, "off_by_bytes": 1000}
+    assert proof(found) == [(4, "trigger"), (5, "forged"), (7, "contradicts")]
+    assert "challenge_then_alive" not in fired(challenged(then="R", data=b"")), "a reset again: there was no socket"
+    assert "challenge_then_alive" not in fired(challenged(reset_at=5001)), "the exact number ends it unchallenged"
+    slow = asked().reset(after=5, seq=6001).up(after=6).down("PA", RECORD, after=75)
+    assert "challenge_then_alive" not in fired(slow), "no kernel takes that long"
+    elsewhere = asked().reset(after=5, seq=6001).up(after=0.2).down("PA", RECORD, after=75, seq=5070)
+    assert "challenge_then_alive" not in fired(elsewhere), "not what the challenge expects"
+
+
+def half_open(synack=75.0, syns=1):
+    talk = Conversation(NAME).up("S", after=0)
+    for _ in range(syns - 1):
+        talk.up("S", after=1, seq=1000)
+    return talk.reset(after=5, seq=0).down("SA", after=synack).up()
+
+
+def test_a_syn_that_was_reset_and_greeted():
+    found = fired(half_open())["before_synack"]
+    assert found.measured == {"synack_after_ms": 75.0}
+    assert proof(found) == [(2, "forged"), (3, "contradicts")]
+    assert (found.method.trigger, found.method.trigger_detail) == ("ip_address", "192.0.2.9")
+    assert "before_synack" not in fired(half_open(syns=2)), "each SYN met another machine"
+    assert "before_synack" not in fired(half_open(synack=1100)), "it answers a repeated SYN"
+    again = Conversation(NAME).up("S", after=0).down("SA").reset(after=5).down("SA", after=75, seq=5000)
+    assert "before_synack" not in fired(again), "greeted before it was reset"
+
+
+def test_a_reset_from_behind_the_data():
+    talk = asked().answer().down("PA", RECORD, after=1)
+    found = fired(talk.reset(after=1, seq=5001).down("PA", RECORD, after=0.5))["seq_behind_data"]
+    assert found.measured == {"bytes_behind": len(SERVER_HELLO) + len(RECORD)}
+    assert {role for _, role in proof(found)} == {"trigger", "forged", "contradicts"}
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        asked().answer().reset("R", after=80, seq=5001),  # no socket left, and nothing follows
+        asked()
+        .answer()
+        .down("FA")
+        .up()
+        .reset("R", after=80, seq=5001)
+        .down("FA", after=200, seq=5001),  # it had closed
+        asked().answer().reset(after=5).down("PA", RECORD, after=75),  # its number is the next
+    ],
+)
+def test_a_reset_that_is_not_behind(talk):
+    assert "seq_behind_data" not in fired(talk)
+
+
+def ladder(*steps, flags="RA", apart=1.0, talk=None):
+    talk = talk or asked()
+    for step in steps:
+        talk.reset(flags, after=apart, seq=5001 + step, ttl=101)
+    return talk
+
+
+def test_resets_that_guess_ahead():
+    found = fired(ladder(0, 1460, 4380))["seq_ladder"]
+    assert found.measured == {"steps_bytes": [0, 1460, 4380]}
+    assert proof(found) == [(4, "trigger"), (5, "forged"), (6, "forged"), (7, "forged")]
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        ladder(0, 0, 0),
+        ladder(69, 71, talk=asked().down("PA", RECORD)),  # a FIN more
+        ladder(0, 69, talk=asked().down("PA", RECORD).down("PA", RECORD, after=1)),  # bytes that it had sent
+        ladder(0, 69, talk=asked().up("A", ack=5070)),  # bytes that the client had got
+        ladder(0, 1460, apart=2100),
+        ladder(1460, talk=ladder(0).up("R", after=1)),  # the client had reset it too
+        # One bare reset for each segment that found no socket, with that segment's ACK number:
+        asked().answer(RECORD).answer(RECORD, after=1).reset("R", after=1, seq=5070).reset("R", after=1, seq=5139),
+    ],
+)
+def test_resets_that_do_not_guess(talk):
+    assert "seq_ladder" not in fired(talk)
+
+
+# -- content ----------------------------------------------------------------------------------------------------
+
+
+def test_bytes_acknowledged_that_nobody_sent():
+    beyond = asked()
+    found = fired(beyond.reset(after=5, ack=beyond.seq + 700))["ack_beyond_sent"]
+    assert found.measured == {"bytes_beyond": 700}
+    assert proof(found) == [(4, "trigger"), (5, "forged")]
+    fin = asked()
+    assert "ack_beyond_sent" not in fired(fin.reset(after=5, ack=fin.seq + 1)), "a FIN that was not captured"
+    bare = asked()
+    assert "ack_beyond_sent" not in fired(bare.reset("R", after=5, ack=bare.seq + 700)), "no ACK flag, no meaning"
+    gap = asked()
+    gap.down("A", ack=gap.seq + 700).reset(after=5, ack=gap.seq + 700)
+    assert "ack_beyond_sent" not in fired(gap), "the capture missed those bytes"
+
+
+def unsent(then, *, reset=False, answered=True):
+    """At the server: the client acknowledges 500 bytes more than were sent, and `then` the server says so."""
+    talk = at_server()
+    if answered:
+        talk.answer(after=1)
+    if reset:
+        talk.up("RA", after=1)
+    return then(talk.up("A", after=180, ack=talk.peer + 500))
+
+
+@pytest.mark.parametrize(
+    ("talk", "action", "trigger"),
+    [
+        (unsent(lambda talk: talk.down("PA", RECORD, after=60)), "forged_data", "none_seen"),
+        (unsent(lambda talk: talk.reset("R", after=1, seq=talk.peer + 500)), "forged_data", "none_seen"),
+        (unsent(lambda talk: talk.reset("R", after=1, seq=5501), answered=False), "forged_data", "none_seen"),
+        (unsent(lambda talk: talk.down("PA", RECORD, after=60), reset=True), "rst", "none_seen"),
+    ],
+)
+def test_an_answer_that_the_server_never_gave(talk, action, trigger):
+    found = fired(talk)["ack_of_unsent"]
+    assert found.measured == {"bytes_beyond": 500}
+    assert [role for _, role in proof(found)] == ["contradicts", "baseline"]
+    assert (found.method.action, found.method.trigger, found.method.position) == (action, trigger, "on_path")
+
+
+def test_a_handshake_that_somebody_else_made():
+    talk = Conversation(NAME, rtt=0.1, ttl=44, server_ttl=64).up("S", after=0).down("SA", after=0.05)
+    talk.up("A", after=180, ack=99_000).reset("R", after=0.1, seq=99_000)
+    method = fired(talk)["ack_of_unsent"].method
+    assert (method.action, method.trigger, method.trigger_detail) == ("forged_synack", "ip_address", "192.0.2.9")
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        unsent(lambda talk: talk),  # nothing contradicts it
+        unsent(lambda talk: talk.down("PA", RECORD, after=60, seq=talk.peer + 500)),  # the capture missed 500 bytes
+        unsent(lambda talk: talk.down("PA", RECORD, after=40)),  # overtaken: within a quarter of the round trip
+        unsent(lambda talk: talk.reset("R", after=1, seq=talk.peer)),
+        at_server().up("RA", after=1, ack=5501).down("PA", RECORD, after=60),  # a reset may say anything
+    ],
+)
+def test_an_answer_that_the_capture_missed(talk):
+    assert "ack_of_unsent" not in fired(talk)
