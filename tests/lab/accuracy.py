@@ -77,18 +77,14 @@ class Judged:
 def captures(folders: Iterable[Path]) -> Iterable[tuple[Path, str]]:
     """Every capture of finished scenarios, with its vantage."""
     for folder in folders:
-        for truth in sorted(folder.rglob("truth.csv")):
-            for file in sorted(truth.parent.iterdir()):
+        for rows in sorted(folder.rglob("truth.csv")):
+            for file in sorted(rows.parent.iterdir()):
                 if file.suffix in (".pcap", ".pcapng", ".zst"):
                     yield file, file.name.partition(".")[0]
 
 
-def judge(file: Path, vantage: str) -> Judged:
-    """Analyse one capture and lay the truth beside it."""
-    from analyzer.api import analyze
-    from analyzer.errors import CaptureError
-    from signatures import load
-
+def truth(file: Path, vantage: str) -> Judged:
+    """What was done in one capture; nothing is said yet."""
     about = json.loads((file.parent / "scenario.json").read_text())
     rows = list(csv.DictReader((file.parent / "truth.csv").open()))
     judged = Judged(about["name"], about["family"], vantage, _done(rows, vantage), (), {}, set(), set(), set())
@@ -106,6 +102,16 @@ def judge(file: Path, vantage: str) -> Judged:
                 judged.device.add(key)
     for key in judged.harmed | judged.exposed:
         judged.genuine.pop(key, None)
+    return judged
+
+
+def judge(file: Path, vantage: str) -> Judged:
+    """Analyse one capture and lay the truth beside it."""
+    from analyzer.api import analyze
+    from analyzer.errors import CaptureError
+    from signatures import load
+
+    judged = truth(file, vantage)
     try:
         result = analyze(file, load())
     except CaptureError as error:
@@ -114,10 +120,13 @@ def judge(file: Path, vantage: str) -> Judged:
     except Exception as error:
         judged.error = f"crash: {error!r}"
         return judged
-    judged.said = tuple(
-        _said(verdict, named) for verdict in result.answers if verdict.state in ACCUSING for named in verdict.methods
-    )
+    judged.said = said(result.answers)
     return judged
+
+
+def said(answers: Iterable[Verdict]) -> tuple[Said, ...]:
+    """The methods that accusing verdicts name."""
+    return tuple(_said(verdict, named) for verdict in answers if verdict.state in ACCUSING for named in verdict.methods)
 
 
 def _said(verdict: Verdict, named: Named) -> Said:

@@ -92,10 +92,10 @@ def _overall(judged: Sequence[Judged]) -> str:
         found = Counter(_coarse(outcome(done, each.said), done) for each in here for done in each.truth)
         stand = Counter(standing(said, each) for each in here for said in each.said)
         named = sum(stand[word] for word in ("right", "misnamed", "wrong"))
-        accused = sum(len(accused(each)) for each in here)
+        wronged = sum(len(accused(each)) for each in here)
         rows.append((
             vantage, share(found["found"], sum(found.values())), found["misnamed"], found["missed"], share(stand["right"], named),
-            stand["misnamed"], stand["wrong"], share(accused, sum(len(each.genuine) for each in here)),
+            stand["misnamed"], stand["wrong"], share(wronged, sum(len(each.genuine) for each in here)),
         ))  # fmt: skip
     head = (
         "vantage",
@@ -116,12 +116,12 @@ def _coarse(word: str, done: Done) -> str:
 
 def accused(judged: Judged) -> dict:
     """Genuine flows under an accusing verdict, unless it says that the device did it, and the device did."""
-    accused = {}
+    wrong = {}
     for said in judged.said:
         for key in said.flows:
             if key in judged.genuine and not (said.position == "device" and key in judged.device):
-                accused[key] = said
-    return accused
+                wrong[key] = said
+    return wrong
 
 
 def _methods(judged: Sequence[Judged]) -> str:
@@ -209,11 +209,11 @@ def _rates(judged: Sequence[Judged]) -> str:
 
 def _causes(judged: Sequence[Judged]) -> str:
     """Genuine flows, by what ordinary thing happened to them."""
-    flows, accused = Counter(), Counter()
+    flows, wronged = Counter(), Counter()
     for each in judged:
         flows.update(cause or "nothing" for cause in each.genuine.values())
-        accused.update(each.genuine[key] or "nothing" for key in accused(each))
-    rows = [(f"`{cause}`", flows[cause], accused[cause] or "") for cause in sorted(flows)]
+        wronged.update(each.genuine[key] or "nothing" for key in accused(each))
+    rows = [(f"`{cause}`", flows[cause], wronged[cause] or "") for cause in sorted(flows)]
     return "**Genuine flows, by cause**\n\n" + _table(("cause", "flows", "accused"), rows)
 
 
