@@ -1,12 +1,14 @@
 """Every notebook runs from top to bottom, shows what it is about, and is kept without outputs."""
 
+import os
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+PROJECT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = PROJECT / "notebooks"
 
 
 def stored(name: str) -> nbformat.NotebookNode:
@@ -17,7 +19,8 @@ def executed(name: str) -> nbformat.NotebookNode:
     """The notebook after running it where it stands; an exception in a cell is raised here."""
     notebook = stored(name)
     where = {"metadata": {"path": str(NOTEBOOKS)}}
-    return NotebookClient(notebook, timeout=120, kernel_name="python3", resources=where).execute()
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources=where)
+    return client.execute(env={**os.environ, "PYTHONPATH": str(PROJECT)})
 
 
 def shown(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
