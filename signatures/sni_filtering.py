@@ -69,7 +69,7 @@ DEAD = _rule(
 ACKS_UNHEARD = _rule(
     "acks_unheard", "strong",
     "The server resends bytes that the client has acknowledged several times: the client's packets no longer reach it.",
-    "One lost ACK; therefore three resends are required.",
+    "One lost ACK, therefore three resends are required; a link that was deaf for a while, if the capture ends there.",
     "telemt #844, 2026",
     action="delayed_drop",
 )  # fmt: skip
@@ -164,12 +164,18 @@ def _unheard_acks(flow: SimpleNamespace, packets: list) -> list[Finding]:
             if ahead(p.seq + p.payload_len, acked[0]) <= 0 and p.ts - acked[1].ts > flow.syn_rtt:
                 copies.setdefault(p.seq, []).append((p, acked[1]))
     worst = max(copies.values(), key=len, default=[])
-    if len(worst) < RESENT:
+    if len(worst) < RESENT or _goes_on(packets, worst[-1][0]):
         return []
     span = worst[-1][0].ts - worst[0][0].ts
     measured = {"resent_by_server": len(worst), "over_s": round(span / SECOND, 1)}
     witnesses = [Witness(worst[0][1].frame, "trigger"), *(Witness(p.frame, "contradicts") for p, _ in worst[:4])]
     return [_found(ACKS_UNHEARD, flow, worst[RESENT - 1][0].ts, measured, witnesses)]
+
+
+def _goes_on(packets: list, copy: SimpleNamespace) -> bool:
+    """Whether the server, after the last of its repeats, hears the client after all: a hole in the air has closed."""
+    later = [p for p in packets if not p.up and p.frame > copy.frame]
+    return any(p.kind == Kind.NEW or (p.tcp_flags & TCP_ACK and ahead(p.ack, copy.ack) > 0) for p in later)
 
 
 def _two_contents(done: Finished, i: int) -> bool:
@@ -187,6 +193,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Small hellos that one host drops again and again, while others are fine."""
     attempts = seen.attempts
     attempts = attempts[(attempts.proto == 6) & (attempts.vantage != Vantage.SERVER)]
+    attempts = attempts[attempts.cut & Cut.PROXIED == 0]
     if not len(attempts):
         return []
     fate = fates(attempts, seen.text)
