@@ -20,7 +20,7 @@ from analyzer.flows.icmp_watch import IcmpWatch
 from analyzer.flows.identify import Identifier
 from analyzer.flows.seen import SeenStore
 from analyzer.flows.tracker import Tracker
-from analyzer.result import CaptureInfo, Coverage, Network, Result
+from analyzer.result import CaptureInfo, Coverage, Network, Result, Verdict
 from analyzer.signature import Finding, Loaded, Rule
 from analyzer.tables import FLOWS, Cut, Table, Vantage
 from analyzer.verdict import judge
@@ -145,6 +145,11 @@ class Analysis:
             service_names=services,
             exhibits=exhibits.of(answers, seen),
         )
+
+    def without(self, rule: str, result: Result) -> tuple[tuple[Verdict, ...], Network]:
+        """What `result`, the answer at the end, would have been without one rule: what a rule is worth."""
+        kept = [finding for finding in result.findings if finding.rule.id != rule]
+        return judge(self.seen, kept, self._coverage(self.seen), self.loaded.knowledge, self.rules)
 
     def _info(self, capture: CaptureInfo) -> CaptureInfo:
         known = {v: n for v, n in self._vantage.items() if v != Vantage.UNKNOWN}
