@@ -143,14 +143,15 @@ def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) 
     held = attribution.limited(one, (0,), attribution.seed_of(flow))
     if held is not None:
         rule = POLICER_BUCKET if held.polices else SHAPER_QUEUE
-        findings.append(_finding(rule, subject, flows, held.first, _measured(held, up), witnesses))
+        measured = _measured(held, up, flow.start)
+        findings.append(_finding(rule, subject, flows, held.first, measured, witnesses))
     found = segments.confirmed(one)
     if found:
         measured = {
             "rate_kbps": _kbps(float(np.median([bucket.rate for _, bucket in found]))), "segments_policed": len(found),
-            "direction": _word(up),
+            "direction": _word(up), "onset_s": round(found[0][0].first, 3),
         }  # fmt: skip
-        first = one.origin + found[0][0].start
+        first = one.origin + found[0][0].first
         findings.append(_finding(SEGMENT_TEST, subject, flows, first, measured, witnesses))
     return findings
 
@@ -171,7 +172,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
 def _about(side: Side, judged: Judged) -> list[Finding]:
     held, a = judged.held, side.attempts
     flows = tuple(a.flow[list(held.flows)].tolist())
-    subject, measured = _subject(flows, side.up), _measured(held, side.up)
+    subject, measured = _subject(flows, side.up), _measured(held, side.up, int(a.start[held.flows[0]]))
     findings = []
     if len(flows) > 1 and held.polices:
         findings.append(_finding(POLICER_BUCKET, subject, flows, held.first, measured))
@@ -197,7 +198,7 @@ def _loses(side: Side, unlucky: Unlucky) -> list[Finding]:
     measured = {
         "loss_share": round(unlucky.share, 4), "p": float(f"{unlucky.p:.3g}"), "bad_s": bad, "tried_s": tried,
         "controls_bad_s": others_bad, "controls_tried_s": others_tried, "controls": len(unlucky.controls),
-        "direction": _word(side.up),
+        "direction": _word(side.up), "onset_s": round(unlucky.first - side.attempts.start[unlucky.flows[0]] / 1e9, 3),
     }  # fmt: skip
     witnesses = [Witness(frame, "baseline") for frame in side.attempts.frame[unlucky.controls][:NAMED].tolist()]
     subject, method = _subject(flows, side.up), Method("random_loss", position="in_path")
@@ -222,9 +223,11 @@ def _finding(
     return Finding(rule, subject, flows, round(first * 1e9), measured, tuple(witnesses), method)
 
 
-def _measured(held: Held, up: bool) -> dict[str, Any]:
+def _measured(held: Held, up: bool, start: int) -> dict[str, Any]:
+    """Values by name and unit; the onset counts from `start`, the beginning of its first flow (ns)."""
     limit, found = held.limit, held.seen
     measured: dict[str, Any] = {"rate_kbps": _kbps(limit.rate), "direction": _word(up)}
+    measured["onset_s"] = round(held.first - start / 1e9, 3)
     if isinstance(found, Bucket):
         return measured | {
             "rate_low_kbps": _kbps(found.rate_low),

@@ -36,7 +36,7 @@ class Bucket(NamedTuple):
     wander: float  # mean square of those levels' distance from it / variance of what as much random loss lets pass
     losses: int
     epochs: int
-    loss_share: float
+    loss_share: float  # of the packets from the first loss to the last
     seconds: float  # from first to last loss
 
 
@@ -71,7 +71,7 @@ def fit(offered: Offered, rtt: float, seed: int) -> Bucket | None:
         level.rate, low * level.rate / median, high * level.rate / median, level.depth,
         (between.quantile(0.75) - between.quantile(0.25)) / median, level.auc, _chance(level),
         float((strayed <= EMPTY_PACKETS * PACKET).mean()), float((strayed**2).mean() / variance),
-        len(at_loss), len(anchors), len(at_loss) / len(offered), float(offered.t[at_loss[-1]] - offered.t[at_loss[0]]),
+        len(at_loss), len(anchors), float(len(at_loss) / (at_loss[-1] - at_loss[0] + 1)), float(offered.t[at_loss[-1]] - offered.t[at_loss[0]]),
     )  # fmt: skip
 
 

@@ -24,8 +24,8 @@ WANDER = 0.10
 # little. Then the count must do, if so much is lost that an application's own steady rate could not have been kept up:
 # random loss of 10 % breaks it by timeouts. Mean squares under 0.006 come once in 10^8 by chance, under 0.015 once in
 # 3,000 (Cramér and von Mises), which is enough where the AUC is not chance either.
-STARVED_EMPTY, STARVED_LOSS = 0.95, 0.10
-STARVED = (0.006, 0.15, 1.0, 0.0), (0.015, 0.05, 0.01, 0.65)  # (wander, spread, p at most, AUC at least)
+STARVED_LOSS = 0.10
+STARVED = (0.006, 0.95, 0.15, 1.0, 0.0), (0.015, 0.85, 0.05, 0.01, 0.65)  # wander <=, empty >=, spread <=, p <=, AUC >=
 BURSTS = (
     0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
 )
@@ -60,9 +60,12 @@ def fits(bucket: Bucket) -> bool:
     if b.p <= CHANCE and b.wander * b.epochs / b.losses <= WANDER:
         if any(b.spread <= spread and b.auc >= auc for spread, auc in FITS):
             return True
-    if b.loss_share < STARVED_LOSS or b.empty < STARVED_EMPTY:
+    if b.loss_share < STARVED_LOSS:
         return False
-    return any(b.wander <= w and b.spread <= spread and b.p <= p and b.auc >= auc for w, spread, p, auc in STARVED)
+    return any(
+        b.wander <= wander and b.empty >= empty and b.spread <= spread and b.p <= p and b.auc >= auc
+        for wander, empty, spread, p, auc in STARVED
+    )
 
 
 def held(leg: Leg, rate: float, depth: float) -> bool | None:

@@ -37,6 +37,7 @@ class Segment(NamedTuple):
     """A response that is policed by the published test."""
 
     start: float  # seconds
+    first: float  # its first loss that counts
     stop: float
     rate: float  # bytes of payload per second between its first and last loss
     losses: int
@@ -113,7 +114,7 @@ def _judge(
         return None
     if _delayed(t[first:][lost[first:]], sample_t, sample) > DELAYED[2]:
         return None
-    return Segment(float(t[0]), float(t[-1]), float(rate), len(losses), len(passes))
+    return Segment(float(t[0]), float(t[first]), float(t[-1]), float(rate), len(losses), len(passes))
 
 
 def _delayed(loss_t: np.ndarray, sample_t: np.ndarray, sample: np.ndarray) -> float:

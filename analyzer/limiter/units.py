@@ -13,7 +13,6 @@ import numpy as np
 
 from analyzer.limiter.compare import Passed
 from analyzer.limiter.leg import Leg, leg
-from analyzer.limiter.stream import IPV4, TCP, TIMESTAMPS
 from analyzer.signature import Knowledge, Seen
 from analyzer.tables import Cut, Table
 
@@ -63,14 +62,18 @@ class Side:
         return self._legs[i]
 
     def passed(self, which: np.ndarray) -> Passed:
-        """What came of these flows, resends included."""
+        """What got through of these flows; of UDP near its sender, what was sent."""
         times, sizes = [np.empty(0)], [np.empty(0)]
         for i in np.flatnonzero(which).tolist():
-            headers = IPV4 + TCP + TIMESTAMPS if self.attempts.proto[i] == TCP_PROTOCOL else UDP_HEADERS
+            if self.attempts.proto[i] == TCP_PROTOCOL:
+                one = self.leg(i)
+                times.append(one.offered.t[~one.offered.lost] + one.origin)
+                sizes.append(one.offered.size[~one.offered.lost].astype(float))
+                continue
             series = self.seen.series(int(self.attempts.flow[i]))
             series = series[(series.up == self.up) & (series.payload_len > 0)]
             times.append(series.ts / 1e9)
-            sizes.append(series.payload_len + float(headers))
+            sizes.append(series.payload_len + float(UDP_HEADERS))
         return Passed.of(np.concatenate(times), np.concatenate(sizes))
 
 

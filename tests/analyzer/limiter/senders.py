@@ -108,7 +108,7 @@ class Sender:
             if gone:
                 self.ssthresh = self.cwnd = max(2.0, 0.7 * self.cwnd)
                 self.recover = self.next
-            elif advanced:
+            elif advanced and 2 * before >= self.cwnd:  # a window that is not used does not grow (RFC 7661)
                 self.cwnd += 1.0 if self.cwnd < self.ssthresh else 1.0 / self.cwnd
         if advanced:
             self.rto = max(LEAST_RTO, 2 * sample)

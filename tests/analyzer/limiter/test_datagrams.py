@@ -32,7 +32,7 @@ def policed(rate=64_000, depth=40_000, seconds=15.0, seed=1):
     random = np.random.default_rng(seed)
     t, level, came, acks, missing = 0.2, float(depth), [], [], 0
     while t < seconds:
-        gap = random.choice([0.002, 0.01, 0.036])
+        gap = random.choice([0.002, 0.01, 0.03]) if t > 0.5 else 0.002  # at first as fast as the line
         level, t = min(depth, level + rate * gap), t + gap
         for _ in range(random.integers(0, 3)):
             if level >= 1280:

@@ -1,0 +1,265 @@
+"""Throttling, from packets to verdicts: who is slowed, who is only slow, and whose limit it is."""
+
+import csv
+
+import pytest
+
+import signatures
+from analyzer.api import analyze
+from analyzer.engine import Analysis
+from analyzer.result import ACCUSING, CaptureInfo
+from analyzer.signature import Loaded
+from signatures import throttling
+from tests.analyzer.limiter.emulated import Network
+from tests.analyzer.limiter.path import Jitter, Loss, Policer, Queue
+from tests.analyzer.limiter.through import answer, found
+from tests.conversation import Names
+
+BOTH_ENDS = pytest.mark.parametrize("capture", ["client", "server"])
+TARGET, OTHERS = "203.0.113.7", ("192.0.2.9", "198.51.100.4", "192.0.2.77")
+LINE = 2_500_000
+
+
+class Scene:
+    """A client with one target and, in the same minute, downloads of others; `line` is what all of them pass."""
+
+    def __init__(self, capture="client", line=None, rtt=0.08):
+        self.net = Network(rtt, capture=capture)
+        self.line = line or [Queue(LINE, 250_000)]
+
+    def target(self, *path, size=800_000, times=2, every=3.0, up=False, **how):
+        move = self.net.upload if up else self.net.download
+        for k in range(times):
+            move(size, [*self.line, *path], at=0.5 + every * k, server=TARGET, **how)
+        return self
+
+    def others(self, size=500_000, up=False, every=5.0, times=2, **how):
+        move = self.net.upload if up else self.net.download
+        for k in range(times):
+            for i, server in enumerate(OTHERS):
+                move(size, self.line, at=1.0 + i + every * k, server=server, **how)
+        return self
+
+    def answer(self, until=30.0):
+        return answer(self.net, until)
+
+
+def states(result):
+    return {verdict.target: verdict.state for verdict in result.answers}
+
+
+def accused(result):
+    return {verdict.target for verdict in result.answers if verdict.state in ACCUSING}
+
+
+def method(result):
+    (named,) = next(verdict for verdict in result.answers if verdict.target == TARGET).methods
+    return named
+
+
+class TestPolicing:
+    @BOTH_ENDS
+    @pytest.mark.parametrize(("kbps", "depth"), [(150, 30_000), (512, 50_000), (2000, 100_000)])
+    def test_a_policed_service_beside_faster_ones_is_throttled(self, capture, kbps, depth):
+        """Each flow has a bucket of its own."""
+        scene = Scene(capture, rtt=0.12)
+        for k in range(2):
+            path = [*scene.line, Policer(kbps * 125, depth)]
+            scene.net.download(kbps * 125 * 20 + depth, path, at=0.5 + 3 * k, server=TARGET, bbr=True)
+        result = scene.others().answer()
+        assert states(result)[TARGET] == "throttled"
+        assert accused(result) == {TARGET}
+        named = method(result)
+        assert (named.method.action, named.method.position) == ("police", "in_path")
+        assert named.rate_kbps == pytest.approx(kbps, rel=0.05)
+        assert named.bucket_bytes == pytest.approx(depth, rel=0.15)
+        assert len(named.flows) == 2
+
+    @BOTH_ENDS
+    def test_without_anything_beside_it_the_cause_stays_unknown(self, capture):
+        result = Scene(capture).target(Policer(64_000, 50_000)).answer()
+        assert states(result)[TARGET] == "likely_throttled"
+        assert "slower_than_controls" not in found(result)
+
+    @BOTH_ENDS
+    def test_a_plan_that_limits_everything_accuses_nobody(self, capture):
+        """One bucket for all flows of the client."""
+        scene = Scene(capture, line=[Queue(LINE, 250_000), Policer(64_000, 60_000)])
+        result = scene.target(size=600_000).others(size=300_000).answer(60.0)
+        assert accused(result) == set()
+        assert "slower_than_controls" not in found(result)
+
+    @BOTH_ENDS
+    def test_the_same_limit_one_after_the_other_is_the_plans(self, capture):
+        """Never at the same time, but each runs into the same rate."""
+        scene = Scene(capture, line=[Queue(LINE, 250_000), Policer(64_000, 40_000)])
+        for k, server in enumerate((TARGET, OTHERS[0], TARGET, OTHERS[1])):
+            scene.net.download(900_000, scene.line, at=0.5 + 16 * k, server=server, bbr=True)
+        result = scene.answer(70.0)
+        assert "shared_by_all" in found(result)
+        assert accused(result) == set()
+        assert result.network.state == "all_slow"
+
+    def test_flows_behind_one_policer_are_found_together(self):
+        shared = Policer(64_000, 50_000)
+        scene = Scene("server")
+        for k in range(3):
+            scene.net.download(600_000, [*scene.line, shared], at=0.5 + k, server=TARGET)
+        result = scene.others().answer()
+        finding = found(result)["policer_bucket"]
+        pooled = next(f for f in result.findings if len(f.flows) > 1)
+        assert len(pooled.flows) == 3
+        assert pooled.measured["rate_kbps"] == pytest.approx(512, rel=0.03)
+        assert states(result)[TARGET] == "throttled"
+        assert finding.rule.action == "police"
+
+    @BOTH_ENDS
+    def test_uploads_too(self, capture):
+        scene = Scene(capture).target(Policer(64_000, 50_000), up=True, times=1, size=1_000_000)
+        result = scene.others(up=True).answer()
+        assert states(result)[TARGET] == "throttled"
+        assert found(result)["policer_bucket"].measured["direction"] == "up"
+
+    @BOTH_ENDS
+    def test_a_limit_that_begins_later_is_found_with_its_rate(self, capture):
+        scene = Scene(capture).target(Policer(64_000, 50_000, after=6.0), times=1, size=2_500_000, app_rate=250_000)
+        result = scene.others().answer()
+        assert states(result)[TARGET] == "throttled"
+        assert method(result).rate_kbps == pytest.approx(512, rel=0.05)
+        onset = (method(result).onset - result.capture.start) / 1e9
+        assert 5.0 < onset < 8.0
+
+
+class TestShaping:
+    @BOTH_ENDS
+    @pytest.mark.parametrize(("kbps", "queue"), [(150, 60_000), (512, 60_000), (2000, 200_000)])
+    def test_a_queue_of_its_own_beside_faster_flows_is_a_shaper(self, capture, kbps, queue):
+        scene = Scene(capture)
+        for k in range(2):
+            path = [*scene.line, Queue(kbps * 125, queue)]
+            scene.net.download(kbps * 125 * 15, path, at=0.5 + 3 * k, server=TARGET)
+        result = scene.others().answer()
+        assert states(result)[TARGET] == "throttled"
+        assert accused(result) == {TARGET}
+        assert method(result).method.action == "shape"
+        assert method(result).rate_kbps == pytest.approx(kbps, rel=0.05)
+
+    @BOTH_ENDS
+    def test_alone_a_queue_is_any_bottlenecks(self, capture):
+        result = Scene(capture).target(Queue(64_000, 60_000)).answer()
+        assert "shaper_queue" in found(result)
+        assert accused(result) == set()
+
+    @BOTH_ENDS
+    @pytest.mark.parametrize("queue", [15_000, 60_000, 500_000])
+    def test_a_queue_that_all_share_is_the_line(self, capture, queue):
+        result = Scene(capture, line=[Queue(125_000, queue)]).target().others().answer(60.0)
+        assert accused(result) == set()
+
+
+class TestOrdinarySlowness:
+    """Nothing limits the target here but itself, its server or the air; others are fast."""
+
+    @BOTH_ENDS
+    @pytest.mark.parametrize(
+        "how",
+        [
+            {"app_rate": 40_000}, {"app_rate": 40_000, "chunk": 30_000}, {"paced": 40_000}, {"window": 4_000},
+            {"think": 4.0}, {"app_rate": 40_000, "bbr": True},
+        ],
+        ids=["application", "pieces", "paced", "window", "slow-server", "application-bbr"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("line", ["clean", "lossy", "bloated"])
+    def test_demand_is_missing(self, capture, how, line):
+        lines = {
+            "clean": [Queue(LINE, 250_000)],
+            "lossy": [Queue(LINE, 250_000), Loss(0.02, 5)],
+            "bloated": [Queue(250_000, 250_000)],
+        }
+        result = Scene(capture, line=lines[line]).target(size=700_000, **how).others().answer()
+        assert accused(result) == set()
+
+    @BOTH_ENDS
+    @pytest.mark.parametrize("seed", range(3))
+    def test_radio(self, capture, seed):
+        line = [Queue(1_000_000, 150_000), Loss(0.03, seed, burst=5), Jitter(0.02, seed, 0.3)]
+        assert accused(Scene(capture, line=line).target().others().answer()) == set()
+
+    @BOTH_ENDS
+    def test_a_far_server(self, capture):
+        """Four times as far, window-limited, over the same line."""
+        result = Scene(capture).target(size=500_000, window=16_000, rtt=0.3).others().answer()
+        assert accused(result) == set()
+
+    @BOTH_ENDS
+    def test_a_small_chat_asks_for_nothing(self, capture):
+        result = Scene(capture).target(Policer(64_000, 50_000), size=20_000).others().answer()
+        assert accused(result) == set()
+
+
+class TestLoss:
+    @BOTH_ENDS
+    @pytest.mark.parametrize("share", [0.06, 0.15])
+    def test_losses_of_one_service_beside_clean_ones(self, capture, share):
+        result = Scene(capture).target(Loss(share, 3), size=400_000, times=3).others().answer()
+        assert states(result)[TARGET] == "likely_throttled"
+        assert method(result).method.action == "random_loss"
+        assert found(result)["more_loss_than_controls"].measured["p"] <= 1e-3
+
+    @BOTH_ENDS
+    @pytest.mark.parametrize("share", [0.06, 0.15])
+    def test_losses_of_everybody(self, capture, share):
+        line = [Queue(LINE, 250_000), Loss(share, 3)]
+        result = Scene(capture, line=line).target(size=400_000, times=3).others().answer(60.0)
+        assert "more_loss_than_controls" not in found(result)
+        assert accused(result) == set()
+
+    def test_losses_on_a_far_longer_way(self):
+        """The controls are near: that says nothing of the way to a far server."""
+        scene = Scene().target(Loss(0.1, 3), size=400_000, times=3, rtt=0.25).others()
+        assert "more_loss_than_controls" not in found(scene.answer())
+
+
+def test_live_is_offline():
+    """Snapshots on the way change nothing of the end, and two runs are alike."""
+    frames = Scene().target(Policer(64_000, 50_000)).others().net.run(30.0)
+
+    def ending(asked):
+        analysis = Analysis(Loaded((throttling,), Names(), "x", "x"))
+        analysis.feed(frames)
+        for _ in range(asked):
+            analysis.snapshot(CaptureInfo("emulated"))
+        return analysis.finish(CaptureInfo("emulated"))
+
+    first = ending(0)
+    assert first.findings
+    assert ending(2).findings == first.findings
+    assert ending(0).answers == first.answers
+
+
+@pytest.fixture(scope="module")
+def study(real_captures):
+    """The open captures of the SIGCOMM 2016 study with what the manifest knows of each."""
+    with open(real_captures / "manifest.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if "usc-policing" in row["file"]]
+    loaded = signatures.load()
+    return [(row, analyze(real_captures / row["file"], loaded)) for row in rows]
+
+
+def policed(result):
+    actions = {named.method.action for v in result.answers if v.state in ACCUSING for named in v.methods}
+    return "police" in actions
+
+
+def test_as_many_policed_traces_are_found_as_the_studys_own_detector_finds(study):
+    scored = [result for row, result in study if row["expected_label"] == "throttling (policing)"]
+    assert len(scored) == 11
+    assert sum(map(policed, scored)) >= 9
+
+
+def test_no_shaped_lossy_or_clean_trace_of_the_study_is_called_policed(study):
+    others = [(row["file"], result) for row, result in study if "policing" not in row["expected_label"]]
+    assert len(others) >= 16
+    assert [name for name, result in others if policed(result)] == []
+    benign = [(row["file"], result) for row, result in study if row["category"] == "benign"]
+    assert [name for name, result in benign if accused(result)] == []
