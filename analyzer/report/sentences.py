@@ -277,10 +277,16 @@ def evidence(finding: Finding, words: Words) -> str:
 
 def measured(finding: Finding, words: Words, quote: Quote = visible) -> str:
     """The measured values, their units in their names."""
-    return words.listing(f"{key} {_value(value, quote)}" for key, value in finding.measured.items())
+    return words.listing(f"{key} {_value(value, words, quote)}" for key, value in finding.measured.items())
 
 
-def _value(value: object, quote: Quote) -> str:
+def yes_or_no(value: bool, words: Words) -> str:
+    return words.say("yes") if value else words.say("no")
+
+
+def _value(value: object, words: Words, quote: Quote) -> str:
+    if isinstance(value, bool):
+        return yes_or_no(value, words)
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value) if isinstance(value, int) else quote(str(value))

@@ -208,6 +208,8 @@ def quantities(finding: Finding, words: Words) -> str:
 
 
 def _quantity(key: str, value: object, words: Words) -> str:
+    if isinstance(value, bool):
+        return f"{code(key)} {sentences.yes_or_no(value, words)}"
     suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
     said = f"{value:.4g}" if isinstance(value, float) else str(value)
     shown = said if isinstance(value, int | float) else code(said)
