@@ -6,6 +6,7 @@ A name is tampered with, or it is not, compared with what the same resolver says
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 
@@ -17,9 +18,7 @@ from analyzer.tables import Table
 A, AAAA = 1, 28
 AA, TC, RA = 0x0400, 0x0200, 0x0080  # header flags (RFC 1035 §4.1.1)
 SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
-MOST_NAMES = (
-    1000  # judged one by one in a capture; a capture with more is no person's, and others are judged by rule only
-)
+MOST_NAMES = 200  # held against all others one by one; where more are tampered with, these speak for the rest
 ATTEMPT, AT_ONCE = 10_000_000_000, 1_000_000_000  # ns: repeated within the first by habit, within the second at once
 _PORT, _UDP = 53, 17
 # RFC 6761, 6762, 7686, 8375, 9476, and what home routers and offices use instead: not in the public DNS
@@ -79,9 +78,22 @@ class Answers:
     def __len__(self) -> int:
         return len(self.messages)
 
+    @cached_property
+    def flow(self) -> np.ndarray:
+        """Flow number of each message; -1 where it is not known."""
+        return _flow(self.seen, self.messages)
+
     def flows(self, picked: Iterable[int]) -> tuple[int, ...]:
         """Flow numbers of some messages."""
-        return flows_of(self.seen, self.messages[np.array(sorted(picked), np.int64)])
+        found = self.flow[np.fromiter(picked, np.int64)]
+        return tuple(np.unique(found[found >= 0]).tolist())
+
+    @cached_property
+    def by_name(self) -> dict[int, np.ndarray]:
+        """Messages of each name, in order."""
+        order = np.argsort(self.messages.name, kind="stable")
+        names, starts = np.unique(self.messages.name[order], return_index=True)
+        return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
 
     def addresses(self, i: int) -> list[int]:
         """Interned addresses of message i."""
@@ -117,25 +129,34 @@ class Answers:
         Fisher's exact test over attempts: those for this name, and those for names of other domains that were asked of
         the same resolvers and answered with addresses. p is 1 where there is nothing to compare with.
         """
-        m = self.messages
-        mine = m.name == name
-        asked_of = np.unique(m.resolver[tampered & mine])
-        here = np.isin(m.resolver, asked_of)
-        own = domain(self.seen.text(name) or "")
-        fine = here & ~mine & ~tampered & (m.address >= 0)
-        related = {n for n in np.unique(m.name[fine]).tolist() if domain(self.seen.text(n) or "") == own}
-        fine &= ~np.isin(m.name, list(related))
-        good, evil = np.sort(m.ts[fine]), np.sort(m.ts[tampered & mine & here])
-        bad, tried = attempts(m[tampered & mine & here], good), attempts(m[mine & here], good)
-        others = attempts(m[fine], evil)
+        m, mine = self.messages, self.by_name[name]
+        evil = mine[tampered[mine]]
+        here = np.isin(m.resolver, np.unique(m.resolver[evil]))
+        fine = np.flatnonzero(here & ~tampered & (m.address >= 0) & (self.domain != self.domain[mine[0]]))
+        good = np.sort(m.ts[fine])
+        bad, tried = attempts(m[evil], good), attempts(m[mine[here[mine]]], good)
+        others = attempts(m[fine], np.sort(m.ts[evil]))
         return (fisher(bad, tried, 0, others) if others else 1.0), bad, tried, others
+
+    @cached_property
+    def domain(self) -> np.ndarray:
+        """A number for the registered domain of each message's name."""
+        names, at = np.unique(self.messages.name, return_inverse=True)
+        numbers: dict[str, int] = {}
+        text = self.seen.text
+        of_name = [numbers.setdefault(domain(text(n) or ""), len(numbers)) for n in names.tolist()]
+        return np.array(of_name or [0], np.int64)[at.reshape(-1)]
+
+
+def _flow(seen: Seen, rows: Table) -> np.ndarray:
+    """Flow of each row of tables.NAMES or tables.QUESTIONS; -1 where it is not known."""
+    ones = np.ones(len(rows), np.int64)
+    return flow_of(seen.attempts, rows.client, rows.client_port, rows.resolver, _PORT * ones, _UDP * ones, rows.ts)
 
 
 def flows_of(seen: Seen, rows: Table) -> tuple[int, ...]:
     """Flow numbers of rows of tables.NAMES or tables.QUESTIONS."""
-    ones = np.ones(len(rows), np.int64)
-    found = flow_of(seen.attempts, rows.client, rows.client_port, rows.resolver, _PORT * ones, _UDP * ones, rows.ts)
-    return tuple(sorted({flow for flow in found.tolist() if flow >= 0}))
+    return tuple(sorted({flow for flow in _flow(seen, rows).tolist() if flow >= 0}))
 
 
 def attempts(rows: Table, turned: np.ndarray | None = None) -> int:

@@ -25,6 +25,7 @@ class DnsEvidence:
         self._against: dict[tuple[Rule, int], set[int]] = defaultdict(set)  # (rule, name) -> messages
         self._genuine: dict[tuple[Rule, int], set[int]] = defaultdict(set)  # what contradicts them
         self._measured: dict[tuple[Rule, int], dict[str, Any]] = defaultdict(dict)
+        self._of_name: dict[int, set[int]] = defaultdict(set)
         self._position: dict[int, str] = {}  # name -> the most that is known of it
 
     def note(
@@ -34,6 +35,7 @@ class DnsEvidence:
         for i in picked:
             name = int(self.answers.messages.name[i])
             self._against[rule, name].add(int(i))
+            self._of_name[name].add(int(i))
             self._genuine[rule, name].update(map(int, genuine))
             self._measured[rule, name] |= measured
             if rule.strength != "supporting":
@@ -52,7 +54,8 @@ class DnsEvidence:
             p, bad, tried, others = self.answers.effect(self.tampered, name)
             if p > FEW:
                 continue
-            picked = np.flatnonzero(self.tampered & (m.name == name))
+            picked = self.answers.by_name[name]
+            picked = picked[self.tampered[picked]]
             measured = {"p": float(f"{p:.3g}"), "tampered": bad, "tried": tried, "others_fine": others}
             witnesses = [Witness(int(frame), "trigger") for frame in m.asked_frame[picked[:SHOWN]] if frame >= 0]
             found.append(self._about(sure if p <= SURE else few, name, picked.tolist(), measured, witnesses))
@@ -80,16 +83,18 @@ class DnsEvidence:
 
     def _companions(self, name: int, picked: list[int]) -> list[int]:
         """What else was denied of a name that was lied about: types that the same resolver left out and others know."""
-        m = self.answers.messages
-        mine = m.name == name
-        known = np.unique(m.qtype[mine & (m.address >= 0)])
-        left_out = mine & np.isin(m.resolver, m.resolver[picked]) & (m.answers == 0) & np.isin(m.qtype, known)
-        lied = bool((m.answers[picked] > 0).any())
-        return np.flatnonzero(left_out & ~np.isin(m.qtype, m.qtype[picked])).tolist() if lied else []
+        m, mine = self.answers.messages, self.answers.by_name[name]
+        empty = m.answers[mine] == 0
+        if not empty.any() or not (m.answers[picked] > 0).any():
+            return []
+        known = np.unique(m.qtype[mine[m.address[mine] >= 0]])
+        left_out = empty & np.isin(m.resolver[mine], m.resolver[picked])
+        left_out &= np.isin(m.qtype[mine], known) & ~np.isin(m.qtype[mine], m.qtype[picked])
+        return mine[left_out].tolist()
 
     def _method(self, name: int) -> Method:
         """A lie or a denial, and from where."""
-        messages = sorted({i for (_, n), found in self._against.items() if n == name for i in found})
+        messages = sorted(self._of_name[name])
         lies = any(self.answers.messages.answers[i] > 0 for i in messages)
         position = self._position.get(name, "unknown")
         if position == "elsewhere":

@@ -14,6 +14,8 @@ abroad must answer. A family of addresses that is broken for the client (IPv6, m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,8 +92,11 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Silent addresses beside those that answer."""
     scene = _Scene(seen, known)
-    found = [*_services(scene), *_ports(scene), *_at_server(scene)]
-    return [*found, *_lonely(scene, {flow for finding in found for flow in finding.flows})]
+    found = _at_server(scene)
+    for device in scene.devices():
+        told = [*_services(device), *_ports(device)]
+        found += told + _lonely(device, {flow for finding in told for flow in finding.flows})
+    return found
 
 
 class _Scene:
@@ -117,6 +122,26 @@ class _Scene:
         six = {n: ":" in (text(n) or "") for n in np.unique(a.server).tolist()}
         self.six = np.isin(a.server, [n for n, is_six in six.items() if is_six])
 
+    def devices(self) -> Iterator[_Scene]:
+        """One scene for each device of which something is dead and enough is alive; the whole where there is one."""
+        clients, at = np.unique(self.a.client, return_inverse=True)
+        dead, greeted = (np.bincount(at, mask, len(clients)) for mask in (self.dead, self.greeted))
+        if not dead.any():
+            return
+        if same_device(self.a, self.a[np.flatnonzero(self.dead)[:1]], self.seen).all():
+            yield self
+            return
+        order = np.argsort(at, kind="stable")
+        for rows, n, alive in zip(np.split(order, np.cumsum(np.bincount(at))[:-1]), dead, greeted, strict=True):
+            if n and alive >= OTHERS:
+                yield self._part(rows)
+
+    def _part(self, rows: np.ndarray) -> _Scene:
+        part = copy(self)
+        for name in ("a", "dead", "greeted", "unheard", "people", "domestic", "six"):
+            setattr(part, name, getattr(self, name)[rows])
+        return part
+
     def text(self, number: int) -> str:
         return self.seen.text(int(number)) or ""
 
@@ -124,7 +149,7 @@ class _Scene:
         """Hosts abroad that answered the same client around a dead group, one of them in between and over the same family."""
         a, mine = self.a, self.a[group]
         first, last = mine.start.min(), mine.end.max()
-        other = self.greeted & ~self.domestic & same_device(a, mine, self.seen) & ~np.isin(a.server, mine.server)
+        other = self.greeted & ~self.domestic & ~np.isin(a.server, mine.server)
         other &= ~np.isin(a.service, mine.service[mine.service >= 0])
         near = other & (a.start >= first - AROUND) & (a.start <= last + AROUND)
         between = near & (a.start >= first) & (a.start <= last) & (self.six == self.six[group[0]])
@@ -210,9 +235,9 @@ def _silent_groups(scene: _Scene) -> list[np.ndarray]:
 
 
 def _together(scene: _Scene, group: np.ndarray, other: np.ndarray) -> bool:
-    """The same client over the same family, and overlapping in time."""
+    """Over the same family, and overlapping in time."""
     a, b = scene.a[group], scene.a[other]
-    same = a.client[0] == b.client[0] and scene.six[group[0]] == scene.six[other[0]]
+    same = scene.six[group[0]] == scene.six[other[0]]
     return bool(same and a.start.min() <= b.end.max() and b.start.min() <= a.end.max())
 
 

@@ -38,6 +38,7 @@ TTL_APART = 3  # hops: routes shift by one or two
 ONE_SYN = SECOND  # later, a SYN/ACK answers a repeated SYN (RFC 6298 §2.1)
 AROUND = 60 * SECOND  # controls tell of the network as it was within this
 OTHERS = 2  # hosts that answered meanwhile
+MOST = 200  # targets that errors speak about, judged one by one
 USED_BY_PEOPLE = ("messenger", "social")
 PROHIBITED = (3 * 256 + 9, 3 * 256 + 10, 3 * 256 + 13, *(65536 + 256 + code for code in (1, 5, 6)))
 UNREACHABLE = (3 * 256, 3 * 256 + 1, 3 * 256 + 3, *(65536 + 256 + code for code in (0, 3, 4)))
@@ -303,7 +304,7 @@ def _icmp(scene: _Scene) -> list[Finding]:
     judged = (mine.vantage != Vantage.SERVER) & ((mine.name >= 0) | (mine.service >= 0))
     e, mine = e[judged], mine[judged]
     found = []
-    for group in groups_of(mine, np.ones(len(mine), bool), "client", "target"):
+    for group in groups_of(mine, np.ones(len(mine), bool), "client", "target")[:MOST]:
         found += _about_target(scene, e[group], mine[group])
     people = np.isin(mine.flow, scene.a.flow[scene.people])
     for group in groups_of(mine, people, "client", "service"):
