@@ -395,10 +395,13 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     endpoints = seen.endpoints[seen.endpoints.proto == 6]  # by server
     begins, ends = (np.searchsorted(endpoints.server, resets.server, side).tolist() for side in ("left", "right"))
     to_syn = (flows.stage == Stage.SYN) & (resets.tcp_flags & TCP_ACK != 0) & (flows.rsts_down <= flows.syns)
+    beside = (flows.vantage == Vantage.CLIENT) & np.isin(resets.ttl, INITIAL_TTLS) & (resets.idle <= AT_ONCE)
+    for i in np.flatnonzero(to_syn & beside).tolist():  # where no host on the internet is
+        to_syn[i] = place(seen.text(resets.server[i]) or "") in (Place.PRIVATE, Place.SINK)
     found = []
     for reset, begin, end, refused in zip(resets.rows(), begins, ends, to_syn.tolist(), strict=True):
         at_server = endpoints[begin:end]
-        if refused and _by_host(reset, at_server, seen.text(reset.server) or ""):
+        if refused and not _sooner_than_half(reset.idle, at_server.rtt[at_server.rtt >= 0]):
             found.append(_found(REFUSED, reset, {"rst_after_syn_ms": _ms(reset.idle)}))
         if begin == end:
             continue
@@ -407,12 +410,6 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
             continue
         found += _timing(reset, at_server) + _distance(reset, at_server)
     return found
-
-
-def _by_host(reset: SimpleNamespace, at_server, address: str) -> bool:
-    """Whether the refusal of a SYN can be the host's own: neither too soon, nor made beside a client that is far from it."""
-    beside = reset.ttl in INITIAL_TTLS and reset.idle <= AT_ONCE and place(address) not in (Place.PRIVATE, Place.SINK)
-    return not beside and not _sooner_than_half(reset.idle, at_server.rtt[at_server.rtt >= 0])
 
 
 def _sooner_than_half(took: int, rtts: np.ndarray) -> bool:

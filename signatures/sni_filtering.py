@@ -37,7 +37,7 @@ YOUNG = 20 * SECOND  # of talk
 RESTED = (
     3 * SECOND
 )  # a pause after which a NAT or a balancer may have forgotten (RFC 5382 asks for hours; many take less)
-AGAIN = 2  # attempts: what befell the first befell the second, with a live SYN/ACK in between
+AGAIN = 2  # what befell the first attempt, or segment, befell the second, with a sign of life in between
 CONTROLS_WITHIN = 60 * SECOND  # of the failures, for "others were fine meanwhile"
 TWO_SEGMENTS = 1300  # bytes: a hello that fits no single segment on any common path
 
@@ -163,9 +163,10 @@ def _unheard_acks(flow: SimpleNamespace, packets: list) -> list[Finding]:
         elif not p.up and p.payload_len and p.kind == Kind.SPURIOUS and acked and p.dup_of < 0:
             if ahead(p.seq + p.payload_len, acked[0]) <= 0 and p.ts - acked[1].ts > flow.syn_rtt:
                 copies.setdefault(p.seq, []).append((p, acked[1]))
-    worst = max(copies.values(), key=len, default=[])
-    if len(worst) < RESENT or _goes_on(packets, worst[-1][0]):
+    runs = [run for run in copies.values() if len(run) >= RESENT]
+    if not runs or (len(runs) < AGAIN and _goes_on(packets, runs[0][-1][0])):
         return []
+    worst = max(runs, key=len)
     span = worst[-1][0].ts - worst[0][0].ts
     measured = {"resent_by_server": len(worst), "over_s": round(span / SECOND, 1)}
     witnesses = [Witness(worst[0][1].frame, "trigger"), *(Witness(p.frame, "contradicts") for p, _ in worst[:4])]

@@ -242,3 +242,4 @@ def test_a_closed_port():
     assert "refused" not in fired(refused().reset(after=1, seq=0)), "a closed port says it once"
     assert "refused" not in fired(refused(after=0.2, server_ttl=64)), "a firewall on the device"
     assert "refused" in fired(refused(after=0.2, server_ttl=64, server="192.168.1.5")), "a neighbour"
+    assert "refused" in fired(refused(after=0.2, server_ttl=64, ttl=44)), "seen at the host itself"

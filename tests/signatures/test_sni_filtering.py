@@ -134,6 +134,15 @@ def test_acknowledgments_that_do_not_arrive():
     assert (found.rule.strength, found.method.action) == ("strong", "delayed_drop")
 
 
+def test_acknowledgments_that_hardly_arrive():
+    """Segment after segment is repeated until one of its acknowledgments comes through."""
+    talk = unheard(3, then=lambda talk: talk.down("PA", RECORD, after=80).up())
+    for apart in (400, 800, 1600):
+        talk.down("PA", RECORD, after=apart, seq=talk.peer - len(RECORD)).up()
+    found = fired(talk.down("PA", RECORD))["acks_unheard"]
+    assert found.measured == {"resent_by_server": 3, "over_s": 2.4}
+
+
 @pytest.mark.parametrize(
     "talk",
     [
