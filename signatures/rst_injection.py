@@ -374,8 +374,11 @@ def _unsent(flow: SimpleNamespace, talk: _Talk) -> list[Finding]:
             continue
         for q in talk.packets[n + 1 :]:
             denies = q.tcp_flags & (TCP_RST | TCP_ACK) == TCP_RST and q.seq == p.ack
-            stays = not q.tcp_flags & TCP_RST and q.seq == written and q.ts - p.ts > talk.guard  # no mere reordering
-            if not q.up and (denies or stays):
+            stays = not q.tcp_flags & TCP_RST and q.seq == written
+            # At the server's own end its kernel says so at once (RFC 5961 §5.2); elsewhere, and with data, that order
+            # may be the capture's.
+            at_once = flow.vantage == Vantage.SERVER and not q.payload_len
+            if not q.up and (denies or (stays and q.ts - p.ts > (0 if at_once else talk.guard))):
                 measured = {"bytes_beyond": beyond}
                 roles = (Witness(p.frame, "contradicts"), Witness(q.frame, "baseline"))
                 method = Method("rst" if flow.rsts_up else "forged_data", position="on_path")

@@ -211,6 +211,7 @@ def unsent(then, *, reset=False, answered=True):
     ("talk", "action", "trigger"),
     [
         (unsent(lambda talk: talk.down("PA", RECORD, after=60)), "forged_data", "none_seen"),
+        (unsent(lambda talk: talk.down("A", after=0.01)), "forged_data", "none_seen"),
         (unsent(lambda talk: talk.reset("R", after=1, seq=talk.peer + 500)), "forged_data", "none_seen"),
         (unsent(lambda talk: talk.reset("R", after=1, seq=5501), answered=False), "forged_data", "none_seen"),
         (unsent(lambda talk: talk.down("PA", RECORD, after=60), reset=True), "rst", "none_seen"),
@@ -223,6 +224,10 @@ def test_an_answer_that_the_server_never_gave(talk, action, trigger):
     assert (found.method.action, found.method.trigger, found.method.position) == (action, trigger, "on_path")
 
 
+def test_half_way_the_server_contradicts_later():
+    assert "ack_of_unsent" in fired(half_way(lambda talk: talk.down("A", after=40)))
+
+
 def test_a_handshake_that_somebody_else_made():
     talk = Conversation(NAME, rtt=0.1, ttl=44, server_ttl=64).up("S", after=0).down("SA", after=0.05)
     talk.up("A", after=180, ack=99_000).reset("R", after=0.1, seq=99_000)
@@ -230,9 +235,16 @@ def test_a_handshake_that_somebody_else_made():
     assert (method.action, method.trigger, method.trigger_detail) == ("forged_synack", "ip_address", "192.0.2.9")
 
 
+def half_way(then):
+    """Between both: 40 ms to the server and back, 40 ms to the client and back."""
+    talk = Conversation(NAME, rtt=40, ttl=60, server_ttl=58).up("S", after=0).down("SA").up(after=40).hello()
+    return then(talk.answer().up("A", after=40, ack=talk.peer + 500))
+
+
 @pytest.mark.parametrize(
     "talk",
     [
+        half_way(lambda talk: talk.down("A", after=1)),  # overtaken
         unsent(lambda talk: talk),  # nothing contradicts it
         unsent(lambda talk: talk.down("PA", RECORD, after=60, seq=talk.peer + 500)),  # the capture missed 500 bytes
         unsent(lambda talk: talk.down("PA", RECORD, after=40)),  # overtaken: within a quarter of the round trip
