@@ -108,10 +108,12 @@ class _Leg(NamedTuple):
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Transfers that stopped, and those that agree on where."""
-    a = seen.attempts
-    a = a[(a.proto == 6) & (a.synacks > 0) & (a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED) == 0)]
+    tried = seen.attempts
+    a = tried[(tried.proto == 6) & (tried.synacks > 0)]
+    a = a[a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED) == 0]
     found: list[Finding] = []
     for leg in (_leg(a, False, seen.end), _leg(a, True, seen.end)):
+        leg = leg._replace(stopped=leg.stopped & ~_no_longer_greeted(a, leg, tried))
         alone = leg.stopped.copy()
         for unit in _units(a, leg.stopped):
             group = _agreeing(leg, unit[leg.stopped[unit]])
@@ -152,6 +154,25 @@ def _leg(a: Table, up: bool, end: int) -> _Leg:
     if up:
         judged &= a.fin_down < 0  # a server may close without reading on
     return _Leg(up, passed, packets, judged & (received | sent), judged & silent & spoke, last_new)
+
+
+def _no_longer_greeted(a: Table, leg: _Leg, tried: Table) -> np.ndarray:
+    """Flows after whose stop the same client was not greeted by the same server at all: not this one was cut off."""
+    stopped = np.flatnonzero(leg.stopped)
+    gone = np.zeros(len(a), bool)
+    tried = tried[(tried.proto == 6) & np.isin(tried.server, a.server[stopped])]
+    greeted, unheard = (_last_start(tried[which]) for which in (tried.synacks > 0, tried.synacks == 0))
+    for i in stopped.tolist():
+        pair, at = (int(a.client[i]), int(a.server[i])), int(leg.at[i])
+        gone[i] = unheard.get(pair, -1) > at >= greeted.get(pair, -1)
+    return gone
+
+
+def _last_start(flows: Table) -> dict[tuple[int, int], int]:
+    """When each client last began to talk to each server."""
+    order = np.argsort(flows.start, kind="stable")
+    pairs = zip(flows.client[order].tolist(), flows.server[order].tolist(), strict=True)
+    return dict(zip(pairs, flows.start[order].tolist(), strict=True))
 
 
 def _units(a: Table, stopped: np.ndarray) -> Iterator[np.ndarray]:

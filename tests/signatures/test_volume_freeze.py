@@ -112,6 +112,17 @@ def upload(size, *, at, resends=5, **kind):
     return talk.up("PA", bytes(1400), after=1).resend(resends)
 
 
+@pytest.mark.parametrize("greeted", [False, True])
+def test_an_address_that_greets_nobody_any_more_was_not_cut_off_by_volume(loaded, greeted):
+    talks = [gives_up(download(16_384, at=at)) for at in (0, 500, 1_000)]
+    again = Conversation("cdn.example.net", SERVERS[0], at=30_000)
+    for wait in (0, 1_000, 2_000, 4_000):
+        again.up("S", after=wait, seq=1000)
+    later = [Conversation("cdn.example.net", SERVERS[0], at=40_000).works()] if greeted else []
+    result = analyze(*talks, again, *later, *others(80_000), loaded=loaded)
+    assert ("freeze.same_volume" in rules(result)) == greeted
+
+
 def test_uploads_freeze_too(loaded):
     talks = [upload(28_000, at=at) for at in (0, 20_000, 40_000)]
     result = analyze(*talks, *others(80_000), loaded=loaded)
