@@ -1,11 +1,11 @@
 """Residual blocking: after one forbidden connection, its three-tuple stays cut off for a while, whatever is said in it.
 
 **How it shows.** A connection was greeted, and then cut or silenced. Soon after, SYNs of the same client to the same
-address and port get nothing, or a reset, although other hosts answer; before and afterwards the address answers. The
-machine in the path remembers (client, address, port), for 60 to 180 seconds in what has been described.
+address and port get nothing, although other hosts answer; before and afterwards the address answers. The machine in the
+path remembers (client, address, port), for 60 to 180 seconds in what has been described.
 
 **What it cannot see.** A server that was down for just that while; residual blocking of a five-tuple, since clients do
-not reuse ports so soon.
+not reuse ports so soon; SYNs that are reset: a program that crashes and is started anew looks the same.
 
 **References.** Bock et al., *GET /out* (GFW, residual censorship of 90 s), 2021; Xue et al., IMC 2022 (75 to 480 s);
 Wang et al., IMC 2017.
@@ -53,7 +53,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     a = seen.attempts
     a = a[(a.proto == 6) & (a.vantage != Vantage.SERVER)]
     fate = fates(a, seen.text)
-    dead = (fate == Fate.SYN_SILENT) | (fate == Fate.REFUSED)
+    dead = fate == Fate.SYN_SILENT
     if not dead.any():
         return []
     failed, fine = (fate >= Fate.FAILED) & (a.synacks > 0), fate == Fate.FINE
@@ -91,7 +91,6 @@ def _alive(a: Table, others: np.ndarray, dead: Table) -> bool:
 
 def _finding(a: Table, episodes: dict[int, int], seen: Seen, triggers: int) -> Finding:
     mine, cut = a[np.array(list(episodes))], a[np.array(sorted(set(episodes.values())))]
-    refused = bool((mine.rsts_down > 0).all())
     measured = {
         "cut_connections": triggers,
         "dead_after_s": round(float((mine.start - cut.start.min()).min()) / 1e9, 1),
@@ -100,6 +99,6 @@ def _finding(a: Table, episodes: dict[int, int], seen: Seen, triggers: int) -> F
     witnesses = [Witness(frame, "trigger") for frame in cut.asked_frame.tolist()[:8] if frame >= 0]
     witnesses += [Witness(frame, "missing_after") for frame in mine.frame.tolist()[:8]]
     rule = REPEATED if triggers >= EPISODES else ONCE
-    method = Method("rst" if refused else "drop", "ip_address", "in_path", seen.text(mine.server[0]))
+    method = Method("drop", "ip_address", "in_path", seen.text(mine.server[0]))
     subject = f"address {seen.text(mine.server[0])}"
     return Finding(rule, subject, tuple(mine.flow.tolist()), int(mine.end.max()), measured, tuple(witnesses), method)
