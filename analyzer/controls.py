@@ -23,6 +23,7 @@ QUIC_GAVE_UP = 1 * SECOND  # browsers fall back to TCP after that
 SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within this
 RESENT = 2  # resends of unacknowledged bytes, or SYNs beyond the first: one may be lost by chance
 RESIDUAL = 180 * SECOND  # longest residual blocking of a three-tuple that is documented (GFW, 2020)
+UPLOAD = 1 << 16  # bytes: whoever took this much was there to take it, though it said nothing
 DATAGRAMS = 3  # unanswered datagrams: the same for UDP
 
 
@@ -68,6 +69,7 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
             tcp & (early | open_stage) & (ended == End.RST_DOWN) & reset_first & (a.new_up > 0),
             gone & reset_first,
             mute & (a.rst_at < 0),
+            tcp & (a.stage == Stage.ASKED) & (a.unacked_up == 0) & (a.new_up >= UPLOAD),
             tcp & (a.stage == Stage.ASKED) & (unheard | waited),
             tcp & (a.stage == Stage.ASKED) & (a.fin_down >= 0) & ((a.fin_up < 0) | (a.fin_down < a.fin_up)),
             tcp & (a.stage >= Stage.ANSWERED) & (ended == End.SILENCE) & unheard,
@@ -79,7 +81,7 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
         ],
         [
             Fate.UNKNOWN, Fate.REFUSED, Fate.ICMP, Fate.SYN_SILENT, Fate.ALERT, Fate.RESET, Fate.RESET, Fate.SILENT,
-            Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP, Fate.SILENT,
+            Fate.FINE, Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP, Fate.SILENT,
         ],
         Fate.UNKNOWN,
     )  # fmt: skip

@@ -84,6 +84,9 @@ NEXT_STEPS = (
 )
 
 
+UNTOLD = 5  # names of which nothing can be told that are shown where nothing else is
+
+
 class Control(NamedTuple):
     """Other traffic of the same capture that should have met the same fate if the cause were ordinary."""
 
@@ -248,8 +251,12 @@ class Result:
     exhibits: tuple[Exhibit, ...] = ()  # packets of the flows that verdicts name, and of controls
 
     def shown(self, everything: bool = False) -> tuple[Verdict, ...]:
-        """The verdicts that a report lists, worst first; with `everything`, those about any other name too."""
-        return tuple(verdict for verdict in self.answers if everything or verdict.notable)
+        """The verdicts that a report lists, worst first; with `everything`, those about any other name too.
+
+        Where nothing is worth a line, what cannot be told of some names is: silence would read as "all is well".
+        """
+        found = tuple(verdict for verdict in self.answers if everything or verdict.notable)
+        return found or tuple(verdict for verdict in self.answers if verdict.state == "insufficient")[:UNTOLD]
 
     @property
     def verdicts(self):

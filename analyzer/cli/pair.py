@@ -10,6 +10,7 @@ import typer
 import signatures
 from analyzer import api
 from analyzer.cli import asked, options
+from analyzer.cli.messages import complain
 from analyzer.cli.outlet import Manner, Outlet, console
 from analyzer.report import Words
 from analyzer.report.ends import pairing
@@ -40,6 +41,8 @@ def pair(
     manner = Manner(asked.languages(lang), everything, full=full)
     file, failing = asked.report_file(output, [client, server]), asked.states(fail_on)
     done = both_ends(partial(api.open_capture, client), partial(api.open_capture, server), signatures.load())
+    if done.swapped:
+        complain(f"{server} is the client's end, {client} the server's: taken the other way round")
     if not as_json and file is None:
         for code in manner.langs:
             console().print(pairing(done, Words(code)), markup=False, highlight=False)

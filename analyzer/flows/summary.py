@@ -22,6 +22,7 @@ PHONE_VPN = (  # 10.215.173.1 and fd00:2:fd00:1:fd00:1:fd00:1, as four words
     (0, 0, 0xFFFF, 0x0AD7AD01),
     (0xFD000002, 0xFD000001, 0xFD000001, 0xFD000001),
 )
+PRIVATE = (0xC0A8, 0xA9FE)  # 192.168/16, 169.254/16; with 10/8 and 172.16/12 the home networks (RFC 1918, 3927)
 ZDTUN_ISN = 0x77EB77EB  # constant of the userland TCP stack behind root-less phone captures, since 2018
 
 
@@ -125,7 +126,9 @@ def _to_many(batch: FinishedFlows, client: np.ndarray) -> np.ndarray:
     """Sent to multicast or to everybody: nobody in particular is expected to answer."""
     words = batch.arenas.address.reshape(-1, 2, 4)[batch.slots, 1 - client]
     four = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF) & (words[:, 3] >= 0xE0000000)
-    return four | (words[:, 0] >> 24 == 0xFF)
+    local = np.isin(words[:, 3] >> 16, PRIVATE) | (words[:, 3] >> 24 == 10) | (words[:, 3] >> 20 == 0xAC1)
+    everybody = (words[:, 2] == 0xFFFF) & local & (words[:, 3] & 0xFF == 0xFF)  # a broadcast, by the usual mask
+    return four | everybody | (words[:, 0] >> 24 == 0xFF)
 
 
 def _in_phone_vpn(batch: FinishedFlows) -> np.ndarray:

@@ -9,7 +9,7 @@ capture, and goes through the same judge as any other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from analyzer.signature import Loaded
 from analyzer.sources import Source
 from analyzer.tables import TCP_RST
 
+SURELY = 200_000  # ns by which packets arrive before they are sent, from which on the order of the captures is wrong
 MARGIN = 5_000_000  # ns at either end of a capture within which a missing packet may just not have been captured
 ICMPV6_UNREACHABLE = 0x101  # type 1, above the bit that marks ICMPv6
 GRACE = 2_000_000_000  # ns past a capture's last packet for which it still counts as running, for a cut that goes on
@@ -54,6 +55,7 @@ class Paired:
     connections: int  # that both captures have
     packets: int  # that arrived as they were sent
     events: list[Event] = field(default_factory=list)
+    swapped: bool = False  # the captures were given in the wrong order, and taken in the right one
 
 
 def pair(client: Callable[[], Source], server: Callable[[], Source], loaded: Loaded) -> Paired:
@@ -69,7 +71,7 @@ def pair(client: Callable[[], Source], server: Callable[[], Source], loaded: Loa
     Raises
     ------
     UsageError
-        No connection is in both: two captures of the same service from two places are for `compare`.
+        No connection is in both: two captures of the same service from two places are for `compare`. Or both are one.
     """
     with client() as source:
         a = read_trace(source)
@@ -81,7 +83,11 @@ def pair(client: Callable[[], Source], server: Callable[[], Source], loaded: Loa
         raise UsageError(
             "no connection is in both captures; if they are of the same service from two networks, use `compare`"
         )
+    if len(a.ts) == len(b.ts) and (a.ts == b.ts).all() and (a.crc == b.crc).all():
+        raise UsageError("both are the same capture; give one of each end")
     clock = _clock(a, b, couples)
+    if clock.one_way < -SURELY:
+        return replace(pair(server, client, loaded), swapped=True)
     pairs = [*couples, *_never_came(a, mine, couples)]
     events, packets = _events(a, b, pairs, clock)
     events += _errors(a, b, [c for c, _ in pairs])

@@ -22,7 +22,7 @@ class Clock(NamedTuple):
     offset: float = 0.0
     drift: float = 0.0
     origin: int = 0
-    one_way: float = 0.0  # least time between the two captures, ns, the two ways taken as equal
+    one_way: float = 0.0  # least time between them, ns, both ways taken as equal; negative: given in the wrong order
     packets: int = 0  # that it rests on
 
     def at_server(self, client: np.ndarray) -> np.ndarray:
@@ -55,13 +55,13 @@ def estimate(up: np.ndarray, down: np.ndarray) -> Clock:
     forth, back = _least(up), -_least(down, greatest=True)
     whole = (forth - back) / 2
     if len(when) < 3:
-        return Clock(whole, 0.0, origin, max(0.0, (forth + back) / 2), len(both))
+        return Clock(whole, 0.0, origin, (forth + back) / 2, len(both))
     slopes = [(offset[j] - offset[i]) / (when[j] - when[i]) for i in range(len(when)) for j in range(i + 1, len(when))]
     drift = float(np.median(slopes))  # Theil–Sen: a queue in one stretch moves no median
     start = float(np.median(np.array(offset) - drift * np.array(when)))
     residual = [way[:, 1] - way[:, 0] - start - drift * (way[:, 0] - origin) for way in (up, down)]
     one_way = (float(residual[0].min()) - float(residual[1].max())) / 2
-    return Clock(start, drift, origin, max(0.0, one_way), len(both))
+    return Clock(start, drift, origin, one_way, len(both))
 
 
 def _least(way: np.ndarray, greatest: bool = False) -> float:

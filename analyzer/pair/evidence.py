@@ -28,24 +28,25 @@ def findings_of(events: Sequence[Event], flows: Table, rules: dict[str, Rule]) -
             by_flow[row.flow, event.kind, event.up].append(event)
     rows = {row.flow: row for row in number.values()}
     out = []
+    cut = {flow for flow, kind, _ in by_flow if kind == "dropped"}
     for (flow, kind, up), found in sorted(by_flow.items()):
         row = rows[flow]
         if kind == "dropped":
             sent = row.packets_up if up else row.packets_down + len(found)
             if len(found) < LEAST or len(found) < SHARE * sent:
                 continue
-        out.append(_finding(rules[f"pair.{kind}"], row, up, found))
+        out.append(_finding(rules[f"pair.{kind}"], row, up, found, in_path=flow in cut or kind != "forged"))
     return out
 
 
-def _finding(rule: Rule, row: SimpleNamespace, up: bool, events: Sequence[Event]) -> Finding:
+def _finding(rule: Rule, row: SimpleNamespace, up: bool, events: Sequence[Event], in_path: bool) -> Finding:
     here = [event.client_frame for event in events if event.client_frame is not None]
     there = [event.server_frame for event in events if event.server_frame is not None]
     role = "missing_after" if rule.id == "pair.dropped" else "forged"
     measured = {"packets": len(events), "direction": "up" if up else "down", "server_frames": there[:16]}
     witnesses = tuple(Witness(frame, role) for frame in here[:16])
     action = events[0].action or ("drop" if row.new_down == 0 else "delayed_drop")
-    method = Method(action, position="on_path" if rule.id == "pair.forged" else "in_path")
+    method = Method(action, position="in_path" if in_path else "on_path")
     return Finding(rule, f"flow {row.flow}", (row.flow,), int(row.end), measured, witnesses, method)
 
 

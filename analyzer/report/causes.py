@@ -21,7 +21,9 @@ NETWORKS = {
 WHY = {
     "some_foreign_traffic_works": N_("Some services abroad can be reached."),
     "nothing_answered": N_("Not one request in this file was answered."),
-    "only_domestic_works": N_("Domestic services answered; not one service abroad did."),
+    "only_domestic_works": N_("Domestic services answered; abroad, name lookups apart, nothing did."),
+    "stopped_answering": N_("From some moment on nothing at all was answered any more: the network itself went down."),
+    "nothing_judged": N_("Nothing in this file shows whether the network itself works."),
     "portal_page_everywhere": N_("The same sign-in page came back whatever was asked for."),
     "everything_slow": N_("Services that have nothing to do with each other were slow at the same time."),
     "nothing_captured": N_("There is not one packet in this file."),

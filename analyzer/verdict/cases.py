@@ -59,7 +59,9 @@ class Case:
     def method(self) -> Method:
         """The axes as far as some finding shows them: the trigger that was tested, the position that was proven."""
         methods = [f.method for f in sorted(self.findings, key=_weight) if f.method is not None]
-        position = next((p for p in ("on_path", "in_path", "device") if any(m.position == p for m in methods)), None)
+        both_ends = [f.method.position for f in self.findings if f.rule.id.startswith("pair.") and f.method]
+        order = ("in_path", "on_path") if "in_path" in both_ends else ("on_path", "in_path", "device")
+        position = next((p for p in order if any(m.position == p for m in methods)), None)
         triggers = [m for m in methods if m.trigger != "none_seen"]
         best = max(triggers, key=lambda m: _worth(m.trigger), default=None)
         return Method(

@@ -26,9 +26,9 @@ _ORDINARY = {  # action -> the ordinary causes that look like it
     "forged_synack": ("capture_loss",),
     "forged_dns": ("dns_failure",),
     "nxdomain": ("dns_failure",),
-    "blockpage": ("server_rejects_name",),
+    "blockpage": ("server_refused",),
     "forged_data": ("capture_loss",),
-    "tls_mitm": ("server_rejects_name",),
+    "tls_mitm": ("local_filter",),
     "police": ("access_line", "congestion", "packet_loss", "slow_server"),
     "shape": ("access_line", "congestion", "slow_server"),
     "random_loss": ("packet_loss", "congestion", "access_line"),
@@ -83,7 +83,7 @@ def doubts_of(
     out = []
     for cause in dict.fromkeys(wanted):
         by_control = next((c.kind for c in controls if c.fine and c.kind in _EXCLUDED_BY_CONTROL.get(cause, ())), None)
-        by_rule = next((f.rule.id for f in strong if f.rule.family in _EXCLUDED_BY_FAMILY.get(cause, ())), None)
+        by_rule = next((f.rule.id for f in strong if cause in _excludes(f)), None)
         reason = by_rule or by_control
         out.append(RuledOut(cause, reason is not None, reason))
     return tuple(sorted(out, key=lambda one: not one.excluded))
@@ -95,6 +95,12 @@ class Gaps(NamedTuple):
     cut: np.ndarray  # tables.Cut of each flow
     unknown: np.ndarray  # whose fate is not known
     servers: int  # addresses tried
+
+
+def _excludes(finding: Finding) -> set[str]:
+    if finding.rule.id == "pair.dropped":
+        return {"server_down", "server_refused", "slow_server", "packet_loss"}
+    return {cause for cause, families in _EXCLUDED_BY_FAMILY.items() if finding.rule.family in families}
 
 
 def limits_of(

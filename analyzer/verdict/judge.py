@@ -6,7 +6,7 @@ known services, because a capture may hold a million flows to as many addresses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -128,7 +128,7 @@ class _Bench:
         state, named = self._weigh(cases, controls, label)
         if state not in ACCUSING:
             state = self._plain_state(mine, merged, findings, state)
-        if network.state in ("no_connectivity", "captive_portal") and state.startswith("likely"):
+        if network.why in ("nothing_answered", "portal_page_everywhere") and state.startswith("likely"):
             state, named = "insufficient", ()
         affected = self._where(flow for method in named for flow in (key.flow for key in method.flows))
         if len(affected):
@@ -184,12 +184,17 @@ class _Bench:
             rows = fared.rows[~np.isin(self.merged.target[fared.rows], list(suspects))]
             if not len(rows):
                 continue
-            fine = self.merged_fate[rows] == Fate.FINE
-            common = self.seen.text(int(np.bincount(np.maximum(self.merged.target[rows], 0)).argmax())) or ""
-            frames = tuple(self.merged.frame[rows[fine]][:3].tolist())
-            flows = tuple(self.merged.flow[rows][: limits.MAX_FLOWS_NAMED].tolist())
-            found.append(Control(fared.kind, common, len(rows), int(fine.sum()), frames, flows))
+            found += sorted(self._fared(fared.kind, rows), key=lambda c: (-c.attempts, c.target))[: limits.MAX_CONTROLS]
         return tuple(found)
+
+    def _fared(self, kind: str, rows: np.ndarray) -> Iterator[Control]:
+        """One kind of control, target by target."""
+        for number, at in _by_value(self.merged.target[rows]).items():
+            some = rows[at]
+            fine = self.merged_fate[some] == Fate.FINE
+            frames = tuple(self.merged.frame[some[fine]][:3].tolist())
+            flows = tuple(self.merged.flow[some][: limits.MAX_FLOWS_NAMED].tolist())
+            yield Control(kind, self.seen.text(number) or "", len(some), int(fine.sum()), frames, flows)
 
     def _weigh(self, cases: Sequence[Case], controls: Sequence[Control], label: Known) -> tuple[str, tuple[Named, ...]]:
         """The worst state that a case justifies, and the methods of all that accuse."""

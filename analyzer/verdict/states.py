@@ -36,7 +36,10 @@ class Setting(NamedTuple):
         return bool(self.controls) and not self.some_fine
 
     def clean(self, kind: str) -> bool:
-        return any(c.kind == kind and c.fine >= CLEAN * c.attempts and c.fine for c in self.controls)
+        tried, fine = (
+            sum(getattr(c, count) for c in self.controls if c.kind == kind) for count in ("attempts", "fine")
+        )
+        return bool(fine) and fine >= CLEAN * tried
 
 
 def state_of(case: Case, setting: Setting) -> str:

@@ -142,6 +142,21 @@ def test_segments_joined_by_offload_are_the_same_bytes():
     assert ends(client, joined).events == []
 
 
+def test_the_wrong_order_is_noticed_and_set_right():
+    talk = Conversation(NAME, HOST, at=5_000).open().hello().reset(after=5, ttl=100).answer(after=75)
+    forged = next(p for p in talk.packets if "R" in str(IP(p[1])[TCP].flags))
+    client = sorted([*ordinary(), *talk.packets])
+    server = far_end([p for p in client if p is not forged])
+    right, wrong = ends(client, server), ends(server, client)
+    assert (right.swapped, wrong.swapped) == (False, True)
+    assert wrong.events == right.events
+
+
+def test_one_capture_has_no_two_ends():
+    with pytest.raises(UsageError, match="same capture"):
+        ends(ordinary(), ordinary())
+
+
 def test_captures_that_share_nothing_are_for_compare():
     one, other = (packets_of(Conversation(NAME, HOST, at=k, isn=1000 + k).works()) for k in (0, 7))
     with pytest.raises(UsageError, match="compare"):
