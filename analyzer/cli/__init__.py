@@ -7,9 +7,14 @@ is unusable (3 wins over 1), 130 after Ctrl-C.
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 import traceback
+from typing import NoReturn
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to standard output may end with
 
 
 def main() -> None:
@@ -19,11 +24,26 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # names from the wire meet terminals that are not UTF-8
     from analyzer.cli.commands import app
-    from analyzer.cli.exits import UNUSABLE
+    from analyzer.cli.exits import UNUSABLE, USAGE
 
     try:
-        app(prog_name="interference")
+        try:
+            app(prog_name="interference")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            _report_bug(UNUSABLE)
+        from analyzer.cli.messages import complain
+
+        complain(f"the answer cannot be written: {os.strerror(error.errno or 0)}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries the rest once more as it ends
+        sys.exit(USAGE)
     except Exception:
-        # A bug. Python would end with 1, and 1 means that interference was found.
-        traceback.print_exc()
-        sys.exit(UNUSABLE)
+        _report_bug(UNUSABLE)
+
+
+def _report_bug(code: int) -> NoReturn:
+    """Python would end with 1, and 1 means that interference was found."""
+    traceback.print_exc()
+    sys.exit(code)

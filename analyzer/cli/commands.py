@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
-from os.path import exists
+from os.path import basename, exists, splitext
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +55,7 @@ class Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ours = {option for parameter in self.get_params(ctx) for option in parameter.opts}
         if args and args[0] not in COMMANDS and args[0] not in ours:
-            self._refuse_typo(ctx, args[0])
+            self._refuse_word(ctx, args[0])
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
@@ -67,10 +67,14 @@ class Commands(TyperGroup):
             raise typer.Exit(code_of(error)) from None
 
     @staticmethod
-    def _refuse_typo(ctx: Any, word: str) -> None:
+    def _refuse_word(ctx: Any, word: str) -> None:
+        """A bare word that names nothing; what looks like a path is a capture, and its absence is said as such."""
+        if word.startswith("-") or exists(word):
+            return
         meant = get_close_matches(word, COMMANDS, n=1, cutoff=0.7)
-        if meant and not exists(word):
-            ctx.fail(f"there is no command and no capture {word!r}; did you mean {meant[0]!r}?")
+        if meant or not splitext(word)[1] and basename(word) == word:
+            hint = f"; did you mean {meant[0]!r}?" if meant else ""
+            ctx.fail(f"there is no command and no file {word!r}{hint}")
 
 
 app = typer.Typer(cls=Commands, subcommand_metavar="CAPTURE... | COMMAND ...", **_PLAIN | {"add_completion": True})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analyzer.pair import Paired
 
 MOST_FRAMES = 8
+ENOUGH = 5  # attempts in each: 0 of 5 against 5 of 5 has p = 1/252, which outlasts the correction for a dozen targets
 _KINDS = {  # (kind, on its way up) -> one and many
     ("forged", False): NN_(
         "{n} packet that the client received was never sent by the server (forged): client packet {frames}",
@@ -52,11 +53,7 @@ def pairing(done: Paired, words: Words) -> str:
             done.connections,
             packets=words.number(done.packets),
         ),
-        words.say(
-            "The server's clock is {offset} ms ahead; the way takes {way} ms.",
-            offset=words.number(done.clock.offset / 1e6, 1),
-            way=words.number(done.clock.one_way / 1e6, 1),
-        ),
+        _clocks(done, words),
     ]
     counts = Counter((event.kind, event.up) for event in done.events)
     for (kind, up), (one, many) in _KINDS.items():
@@ -72,11 +69,18 @@ def pairing(done: Paired, words: Words) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _clocks(done: Paired, words: Words) -> str:
+    offset, way = words.number(abs(done.clock.offset) / 1e6, 1), words.number(done.clock.one_way / 1e6, 1)
+    if done.clock.offset < 0:
+        return words.say("The server's clock is {offset} ms behind; the way takes {way} ms.", offset=offset, way=way)
+    return words.say("The server's clock is {offset} ms ahead; the way takes {way} ms.", offset=offset, way=way)
+
+
 def comparison(differences: Sequence[Difference], words: Words, service_names: dict[str, str]) -> str:
     """What differs between two networks, as lines of text: the surest first, then what does not differ."""
     surely = [d for d in differences if d.differs]
     lines = []
-    if not surely:
+    if not surely and not any(map(_too_few, differences)):
         lines.append(words.say("Nothing differs between the two captures that chance could not explain."))
     for difference in differences:
         if difference.affected is None and difference.control is None:
@@ -91,8 +95,19 @@ def comparison(differences: Sequence[Difference], words: Words, service_names: d
         lines.append("    " + words.say("here: {here}; there: {there}", here=states[0], there=states[1]))
         if difference.differs and difference.p is not None:
             lines.append("    " + words.say("chance explains this with a probability of {p}", p=f"{difference.p:.2g}"))
+        elif _too_few(difference):
+            lines.append("    " + words.say("too few attempts to tell; try it at least five times in both"))
     lines.append(words.say("A difference says that something on the way or at the server differs, not what."))
     return "\n".join(lines) + "\n"
+
+
+def _too_few(difference: Difference) -> bool:
+    """It never worked here and never failed there, but so seldom that chance may have done it."""
+    here, there = difference.affected, difference.control
+    if difference.differs or here is None or there is None:
+        return False
+    split = here.failed == here.attempts > 0 and there.attempts > there.failed == 0
+    return split and min(here.attempts, there.attempts) < ENOUGH
 
 
 def _state(verdict, words: Words) -> str:

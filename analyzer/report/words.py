@@ -15,6 +15,7 @@ from analyzer.errors import UsageError
 
 DOMAIN = "interference"
 SOURCE = "en"
+HOUR, DAY, YEAR = 3600, 86_400, 365 * 86_400  # seconds
 RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 
@@ -77,7 +78,7 @@ class Words:
 
     def number(self, value: float, digits: int = 0) -> str:
         """A count or quantity with this language's separators (never for frame numbers: they are typed elsewhere)."""
-        whole, _, fraction = f"{value:,.{digits}f}".partition(".")
+        whole, _, fraction = f"{value:z,.{digits}f}".partition(".")  # z: what rounds to nothing has no sign
         whole = whole.replace(",", self._catalogue.pgettext("between thousands", ","))
         return whole + self._catalogue.pgettext("before decimals", ".") + fraction if fraction else whole
 
@@ -102,6 +103,12 @@ class Words:
     def duration(self, ns: int) -> str:
         """A length of time, as coarse as a reader needs it."""
         seconds = ns / 1e9
+        if seconds >= 2 * YEAR:
+            return self.plural("more than {n} year", "more than {n} years", int(seconds // YEAR))
+        if seconds >= 2 * DAY:
+            return self.plural("{n} day", "{n} days", round(seconds / DAY))
+        if seconds >= 2 * HOUR:
+            return self.say("{hours} h {minutes} min", hours=int(seconds // HOUR), minutes=int(seconds % HOUR // 60))
         if seconds >= 120:
             return self.say("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
         return self.say("{seconds} s", seconds=self.number(seconds, 0 if seconds >= 10 else 1))

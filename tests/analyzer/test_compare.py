@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signatures
 from analyzer.compare import Difference, compare
+from analyzer.report import Words
+from analyzer.report.ends import comparison
 from analyzer.result import Result
 from tests.conversation import Conversation, analyze
 
@@ -50,3 +52,12 @@ def test_a_target_of_one_capture_only_is_said_and_not_judged():
 def test_unknown_names_that_nothing_happened_to_are_nobodys_business():
     visit = analyze(Conversation("clinic.example", "198.51.100.9").works(), loaded=signatures.load())
     assert compare(visit, visit) == []
+
+
+def test_words_say_whether_more_attempts_would_tell():
+    few = comparison(compare(capture(2, 0), capture(0, 2)), Words(), {})
+    assert "too few attempts to tell; try it at least five times in both" in few and "Nothing differs" not in few
+    enough = comparison(compare(capture(5, 0), capture(0, 5)), Words(), {})
+    assert "too few" not in enough and "chance explains this" in enough
+    same = comparison(compare(capture(0, 3), capture(0, 3)), Words(), {})
+    assert "too few" not in same and "Nothing differs" in same

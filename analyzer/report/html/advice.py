@@ -78,10 +78,5 @@ def steps(verdicts: Sequence[Verdict], app: str | None, words: Words) -> list[St
                 "interference compare HERE.pcapng THERE.pcapng",
             )
         )
-    found.append(
-        Step(
-            words.say(N_("Before you share a capture, hide who made it:")),
-            "interference anonymize CAPTURE.pcapng -o SAFE.pcapng",
-        )
-    )
+    found.append(Step(words.say(N_("Share this report, not the capture: whoever has a capture can read who made it."))))
     return found

@@ -119,6 +119,8 @@ def test_languages_follow_one_another():
         ([DEMO, "--meta", "country=IR"], "--meta is for CSV and Parquet"),
         (["--no-such-option", DEMO], "--no-such-option"),
         (["anlyze", DEMO], "did you mean 'analyze'?"),
+        (["nonsense"], "there is no command and no file 'nonsense'"),
+        (["nonsense", "-o", "report.html"], "there is no command and no file 'nonsense'"),
     ],
 )
 def test_wrong_usage(arguments, why):

@@ -6,11 +6,12 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.analyzer.cli.command import DEMO, call
+from tests.analyzer.cli.command import DEMO, PROGRAM, ROOT, call
 
 
 @pytest.fixture
@@ -89,3 +90,12 @@ def test_where_no_report_can_be_written(capture, tmp_path, monkeypatch, file):
     ran = call(str(capture), "-o", file)
     assert (ran.code, ran.out) == (2, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.pcap"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("arguments", [[DEMO], [DEMO, "--json"], ["rules"]])
+def test_where_nothing_can_be_written_one_line_says_so(arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"interference: the answer cannot be written: No space left on device\n"

@@ -116,6 +116,10 @@ def test_quantities_are_as_coarse_as_a_reader_needs_them():
     assert [words.duration(ns) for ns in (1_500_000_000, 42_400_000_000, 412_000_000_000)] == [
         "1.5 s", "42 s", "6 min 52 s",
     ]  # fmt: skip
+    assert [words.duration(round(s * 1e9)) for s in (7300, 90_000, 200_000, 60 * 3_071_347)] == [
+        "2 h 1 min", "25 h 0 min", "2 days", "more than 5 years",
+    ]  # fmt: skip
+    assert [words.number(value, 1) for value in (-0.04, -0.06, 1234.56)] == ["0.0", "-0.1", "1,234.6"]
     assert [words.rate(kbps) for kbps in (128.2, 24_000)] == ["128 kbit/s", "24.0 Mbit/s"]
     assert [words.size(count) for count in (1, 900, 16_384, 3_000_000)] == ["1 byte", "900 bytes", "16.4 kB", "3.0 MB"]
 
