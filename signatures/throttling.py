@@ -37,6 +37,7 @@ from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
 from analyzer.limiter.bucket import Bucket
 from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
+from analyzer.limiter.mechanism import fits
 from analyzer.limiter.units import BULK, SECONDS, Side, foreign, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, Kind, Table
@@ -174,7 +175,7 @@ def _about(side: Side, judged: Judged) -> list[Finding]:
     flows = tuple(a.flow[list(held.flows)].tolist())
     subject, measured = _subject(flows, side.up), _measured(held, side.up, int(a.start[held.flows[0]]))
     findings = []
-    if len(flows) > 1 and held.polices:
+    if isinstance(held.seen, Bucket) and (len(flows) > 1 or not fits(held.seen)):  # the others `detect` has named
         findings.append(_finding(POLICER_BUCKET, subject, flows, held.first, measured))
     if judged.says == SHARED and held.polices:
         measured |= attribution.compared(side, judged)

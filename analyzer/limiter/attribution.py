@@ -19,7 +19,7 @@ from analyzer.limiter.compare import Comparison, Limit
 from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.delay import QUEUE_SECONDS, SAMPLES
 from analyzer.limiter.leg import Leg, pool
-from analyzer.limiter.mechanism import EPOCHS, polices, queue_rate
+from analyzer.limiter.mechanism import EPOCHS, alike, nearly, polices, queue_rate, unheld
 from analyzer.limiter.units import TCP_PROTOCOL, UDP_PROTOCOL, Side, unit_of
 from analyzer.tables import Cut, Table
 
@@ -74,9 +74,8 @@ def seed_of(row) -> int:
 def limited(one: Leg, flows: tuple[int, ...], seed: int) -> Held | None:
     """The limit that a leg shows, if it shows one."""
     found = fit(one.offered, one.rtt, seed)
-    lost = one.offered.t[one.offered.lost]
     if found is not None and polices(found, one):
-        return Held(compare.policed(one, found), flows, found, one.origin + float(lost[0]), one.rtt)
+        return _policed(one, flows, found)
     rate = queue_rate(one, found)
     if rate is None:
         return None
@@ -84,13 +83,17 @@ def limited(one: Leg, flows: tuple[int, ...], seed: int) -> Held | None:
     return Held(compare.held(one, rate), flows, wait, one.origin + float(one.wait_t[0]), one.rtt)
 
 
+def _policed(one: Leg, flows: tuple[int, ...], bucket: Bucket) -> Held:
+    first = one.origin + float(one.offered.t[one.offered.lost][0])
+    return Held(compare.policed(one, bucket), flows, bucket, first, one.rtt)
+
+
 def limits(side: Side) -> list[Held]:
     """The limits of each unit: its flows' own, or one that they share."""
     held: list[Held] = []
     for unit in np.unique(side.unit[side.fitted]).tolist():
         members = np.flatnonzero(side.fitted & (side.unit == unit)).tolist()
-        alone = [limited(side.leg(i), (i,), seed_of(side.attempts.row(i))) for i in members]
-        found = [one for one in alone if one is not None]
+        found = _alone(side, members)
         wanting = [i for i in members if _pressed(side.leg(i))]
         if len(wanting) > 1 and len(found) < len(wanting):  # one limit for all of them, of which each sees a part
             together = limited(
@@ -99,6 +102,26 @@ def limits(side: Side) -> list[Held]:
             found = [together] if together is not None else found
         held += found
     return held + _datagrams(side)
+
+
+def _alone(side: Side, members: list[int]) -> list[Held]:
+    """The limits that single flows show, and those that two of them together make sure of, having one rate."""
+    found: dict[int, Held] = {}
+    doubtful: dict[int, Bucket] = {}
+    for i in members:
+        one, seed = side.leg(i), seed_of(side.attempts.row(i))
+        held = limited(one, (i,), seed)
+        if held is not None:
+            found[i] = held
+            continue
+        bucket = fit(one.offered, one.rtt, seed)
+        if bucket is not None and nearly(bucket) and unheld(one, bucket):
+            doubtful[i] = bucket
+    rates = {i: one.limit.rate for i, one in found.items() if one.polices} | {i: b.rate for i, b in doubtful.items()}
+    for i, bucket in doubtful.items():
+        if any(alike(bucket.rate, rate) for other, rate in rates.items() if other != i):
+            found[i] = _policed(side.leg(i), (i,), bucket)
+    return list(found.values())
 
 
 def _datagrams(side: Side) -> list[Held]:

@@ -19,7 +19,7 @@ EMPTY_PACKETS = 2  # a policer drops below one packet; the other is for the time
 SHIFTS = 99  # circular shifts of the loss labels: p = 0.01 is reached when no shift fits as well
 HIGHER = 1.02, 1.04, 1.06, 1.08, 1.11, 1.14, 1.17, 1.20  # times the median slope: tried too, for the bucket may have
 # been full between epochs; not further up, where false fits begin [lab]
-STEADY = 0.01  # wander up to which the median slope is the rate
+STEADY, STEADIER = 0.01, 0.25  # wander up to which the median slope is the rate; times it that another must reach
 
 
 class Bucket(NamedTuple):
@@ -64,14 +64,16 @@ def fit(offered: Offered, rtt: float, seed: int) -> Bucket | None:
     level, strayed = _level(offered, median, anchors)
     if (strayed**2).mean() > STEADY * variance:
         tried = [(level, strayed), *(_level(offered, median * more, anchors) for more in HIGHER)]
-        least = level.auc
-        level, strayed = min((one for one in tried if one[0].auc >= least), key=lambda one: (one[1] ** 2).mean())
+        best = min((one for one in tried if one[0].auc >= level.auc), key=lambda one: (one[1] ** 2).mean())
+        if (best[1] ** 2).mean() <= STEADIER * (strayed**2).mean():
+            level, strayed = best
     low, high = between.interval(seed)
     return Bucket(
         level.rate, low * level.rate / median, high * level.rate / median, level.depth,
         (between.quantile(0.75) - between.quantile(0.25)) / median, level.auc, _chance(level),
         float((strayed <= EMPTY_PACKETS * PACKET).mean()), float((strayed**2).mean() / variance),
-        len(at_loss), len(anchors), float(len(at_loss) / (at_loss[-1] - at_loss[0] + 1)), float(offered.t[at_loss[-1]] - offered.t[at_loss[0]]),
+        len(at_loss), len(anchors),
+        float(len(at_loss) / (at_loss[-1] - at_loss[0] + 1)), float(offered.t[at_loss[-1]] - offered.t[at_loss[0]]),
     )  # fmt: skip
 
 

@@ -26,9 +26,10 @@ WANDER = 0.10
 # 3,000 (Cramér and von Mises), which is enough where the AUC is not chance either.
 STARVED_LOSS = 0.10
 STARVED = (0.006, 0.95, 0.15, 1.0, 0.0), (0.015, 0.85, 0.05, 0.01, 0.65)  # wander <=, empty >=, spread <=, p <=, AUC >=
-BURSTS = (
-    0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 behind queues [lab]
-)
+# What two flows of one service must show, if their rates agree besides: each comes twice in a hundred by chance.
+NEARLY = (0.02, 0.80, 0.05, 0.02, 0.68)  # wander <=, empty >=, spread <=, p <=, AUC >=
+NEARLY_LOSS, NEARLY_EPOCHS, ALIKE = 0.09, 3, 0.03  # share of packets, epochs, of the rate
+BURSTS = 0.2  # share of the output faster than twice the rate: over 0.26 behind policers, under 0.14 in queues [lab]
 UNHELD_PACKETS = 0.75  # median wait in packets at the rate: behind a queue that is the limit, one is always being sent
 QUEUE_SPREAD = 0.02  # of the slopes between a full queue's drops: a line's clock does not stray further [lab]
 SHALLOW = 0.15  # of the time in which the fitted depth drains: a shallow queue holds a quarter of its packets longer
@@ -62,10 +63,23 @@ def fits(bucket: Bucket) -> bool:
             return True
     if b.loss_share < STARVED_LOSS:
         return False
-    return any(
-        b.wander <= wander and b.empty >= empty and b.spread <= spread and b.p <= p and b.auc >= auc
-        for wander, empty, spread, p, auc in STARVED
-    )
+    return any(_within(b, bounds) for bounds in STARVED)
+
+
+def nearly(bucket: Bucket) -> bool:
+    """Whether it would be a token bucket if another flow had the same rate."""
+    enough = bucket.losses >= LOSSES and bucket.epochs >= NEARLY_EPOCHS and bucket.seconds >= SECONDS
+    return enough and bucket.loss_share >= NEARLY_LOSS and _within(bucket, NEARLY)
+
+
+def alike(one: float, other: float) -> bool:
+    """Whether two rates are one."""
+    return abs(one - other) <= ALIKE * max(one, other)
+
+
+def _within(b: Bucket, bounds: tuple[float, float, float, float, float]) -> bool:
+    wander, empty, spread, p, auc = bounds
+    return b.wander <= wander and b.empty >= empty and b.spread <= spread and b.p <= p and b.auc >= auc
 
 
 def held(leg: Leg, rate: float, depth: float) -> bool | None:
@@ -83,12 +97,18 @@ def held(leg: Leg, rate: float, depth: float) -> bool | None:
 def queue_rate(leg: Leg, bucket: Bucket | None) -> float | None:
     """The rate (bytes/s) at which a queue drained that packets stood in; None where none is seen."""
     rate = plateau(leg.out_t, leg.out)
-    if rate is None and bucket is not None and fits(bucket):
-        if bucket.spread <= QUEUE_SPREAD or bucket.wander <= STARVED[0][0]:
+    if rate is None and bucket is not None and bucket.losses >= LOSSES and bucket.epochs >= EPOCHS:
+        even = bucket.spread <= QUEUE_SPREAD or bucket.wander <= STARVED[0][0]
+        if even and bucket.auc >= FITS[0][1]:
             rate = bucket.rate  # ACKs that jump hide the evenness; the drops of a full queue show the rate as well
     return rate if rate is not None and queued(leg.waits, leg.rtt, rate) else None
 
 
+def unheld(leg: Leg, bucket: Bucket) -> bool:
+    """Whether what passed surely did not wait in a queue of this rate and depth."""
+    return held(leg, bucket.rate, bucket.depth) is False
+
+
 def polices(bucket: Bucket, leg: Leg) -> bool:
     """Whether it is a policer: drops of a token bucket, and what passed did not wait."""
-    return fits(bucket) and held(leg, bucket.rate, bucket.depth) is False
+    return fits(bucket) and unheld(leg, bucket)
