@@ -72,7 +72,7 @@ class Commands(TyperGroup):
         if word.startswith("-") or exists(word):
             return
         meant = get_close_matches(word, COMMANDS, n=1, cutoff=0.7)
-        if meant or not splitext(word)[1] and basename(word) == word:
+        if meant or (not splitext(word)[1] and basename(word) == word):
             hint = f"; did you mean {meant[0]!r}?" if meant else ""
             ctx.fail(f"there is no command and no file {word!r}{hint}")
 

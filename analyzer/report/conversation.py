@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from analyzer.report import filters, sentences
+from analyzer.report import evidence, filters, sentences
 from analyzer.report.columns import show_pairs
 from analyzer.report.escape import visible
 from analyzer.report.labels import LABELS
@@ -158,7 +158,7 @@ def _traffic(packets: int, size: int, resent: int, words: Words) -> str:
 
 
 def _reasons(finding: Finding, words: Words) -> list[str]:
-    measured = sentences.measured(finding, words)
+    measured = evidence.measured(finding, words)
     frames = sentences.witnesses(finding.witnesses, words, FRAMES_PER_ROLE)
     return [words.rule(finding.rule.says), f"[{finding.rule.strength}] {measured}".rstrip(), *frames]
 

@@ -17,7 +17,7 @@ _INVISIBLE = frozenset(
     {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 )  # controls, formats (bidi, zero-width), surrogates...
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")  # letters by category, nothing to the eye
-_MARKDOWN = re.compile(r"[`|<>\[\]&]")
+_MARKDOWN = re.compile(r"[`|<>&]|\](?=[(\[:])")  # brackets mean nothing inside a code span, except to sloppy readers
 
 
 def visible(text: str) -> str:

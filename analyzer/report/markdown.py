@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import analyzer
-from analyzer.report import coverage, filters, sentences
+from analyzer.report import coverage, evidence, filters, sentences
 from analyzer.report.escape import code
 from analyzer.report.labels import COMPLETE, LABELS, SAFE
 from analyzer.report.moments import clock, day
@@ -94,7 +94,7 @@ class _Page:
         lines = [f"| {words.say('Service')} | {words.say('Answer')} |", "|---|---|"]
         for line in sentences.services(self.result, self.everything, code):
             said = f"**{sentences.state(line.state, words, line.in_part)}**"
-            if parts := sentences.parts(line, words):
+            if parts := sentences.parts(line, words, code):
                 said += ": " + words.listing(parts)
             lines.append(f"| {line.name} | {said} |")
         return "\n".join(lines) if len(lines) > 2 else ""
@@ -117,13 +117,14 @@ class _Page:
 
     def method(self, named: Named, shown: bool) -> Iterable[str]:
         words = self.words
+        rules = evidence.strongest_first(named.rules, self.result.rules)
         rows = [
             ("trigger", [sentences.trigger(named, words, code)]),
             ("action" if shown else "seen", [sentences.action(named, words, shown)]),
             ("position", [sentences.position(named, words), sentences.hops(named, words)]),
             ("pattern", [code(named.injector)] if named.injector else []),
             ("since", [self.moment(named)]),
-            ("proof", [*sentences.proof(named, words, FRAMES_PER_ROLE), words.listing(map(code, named.rules))]),
+            ("proof", [*sentences.proof(named, words, FRAMES_PER_ROLE), words.listing(map(code, rules))]),
             ("conversations", self.conversations(named)),
         ]
         lines = ["| | |", "|---|---|"]
@@ -165,9 +166,10 @@ class _Page:
         words = self.words
         heads = [words.say("Rule"), words.say("What it means"), words.say("Measured")]
         lines = [f"| {' | '.join(heads)} |", "|---|---|---|"]
-        for finding in verdict.findings:
-            measured = sentences.measured(finding, words)
-            cells = [code(finding.rule.id), _cell(words.rule(finding.rule.says)), code(measured) if measured else ""]
+        for found in evidence.by_rule(verdict.findings):
+            rule, measured = found[0].rule, evidence.measured(found[0], words)
+            values = filter(None, (code(measured) if measured else "", evidence.times(found, words)))
+            cells = [code(rule.id), _cell(words.rule(rule.says)), words.listing(values)]
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
 

@@ -3,7 +3,9 @@
 A report travels further than its capture: to a lawyer, a newspaper, a bug tracker. What points back to the person who
 captured it is replaced before anything is rendered, in one place, so that every format hides the same: the client's
 addresses and ports, the names of file and device, and every name that is neither a known service nor a control nor part
-of a verdict ("site A"). Times keep their distances and the hour of the day: together with a server's address, an exact
+of a verdict ("site A"); a site that merely worked in the same minutes is no better known for having been a control. Of
+the caches that content networks keep inside providers only the network is named, because their names and addresses lead
+to the provider and the city. Times keep their distances and the hour of the day: together with a server's address, an exact
 time would be enough to find the client in somebody's logs.
 """
 
@@ -31,6 +33,9 @@ TOOLS = re.compile(  # circumvention tools, in names and details; a report that 
     r"(?<![a-z0-9])(tor|torproject|obfs[234]|shadowsocks\d*|getoutline|wireguard|amnezia\w*|vless|vmess|v2ray|v2fly"
     r"|psiphon\w*|getlantern|ultrasurf\w*|zapret|goodbyedpi|byedpi|fake-?tls|mtproto[-_]?proxy|tailscale)(?![a-z0-9])|vpn"
 )
+NODES = re.compile(  # caches named after their provider, exchange or city: rr1---sn-n8v7znz7.googlevideo.com
+    r"[\w.-]+\.(googlevideo\.com|(?:fna|xx)\.fbcdn\.net|(?:fna|cdn)\.whatsapp\.net|cdninstagram\.com|nflxvideo\.net)"
+)
 STAND_INS = {
     "address": N_("address {letter}"),
     "client": N_("client {letter}"),
@@ -39,6 +44,7 @@ STAND_INS = {
     "protocol": N_("protocol {letter}"),
     "site": N_("site {letter}"),
 }
+ELSEWHERE = ("same_protocol_other_service",)  # controls that prove as much without their names
 SHORTEST = 3  # of a string that is replaced inside others: "-" is the name of standard input
 TOKEN = re.compile(r"[\w.:%-]+")  # what may be a name, an address, or an address with a port
 
@@ -71,24 +77,27 @@ class _Veil:
 
     def _find(self) -> None:
         result = self.given
-        controls = {control.target for verdict in result.answers for control in verdict.controls}
+        proving = {c.target for verdict in result.answers for c in verdict.controls if c.kind not in ELSEWHERE}
         unnamed = {
             verdict.target
             for verdict in result.answers
-            if (self.private and not verdict.notable and verdict.target not in controls)
+            if (self.private and not _known(verdict) and verdict.target not in proving)
             or self._hidden(verdict.target, verdict.service)
         }
         named = {
-            address for verdict in result.answers if verdict.target not in unnamed for address in verdict.addresses
+            address
+            for verdict in result.answers
+            if verdict.target not in unnamed and not NODES.fullmatch(verdict.target.lower())
+            for address in verdict.addresses
         }
         if self.private and len(result.capture.name) >= SHORTEST:
             self._replace(result.capture.name, "file")
         for verdict in result.answers:
             if verdict.target in unnamed:
                 self._replace(verdict.target, "site")
-                for address in verdict.addresses if self.private else ():
-                    if address not in named:
-                        self._replace(address, "address")
+            for address in verdict.addresses if self.private else ():
+                if address not in named:
+                    self._replace(address, "address")
             for control in verdict.controls:
                 if self.private and control.kind == "other_client_networks":
                     self._replace(control.target, "network")
@@ -198,11 +207,16 @@ class _Veil:
 
     def _whole(self, text: str) -> str:
         """A field that is one name or address."""
-        return self.stand_ins.get(text.lower(), text)
+        return self.stand_ins.get(text.lower()) or self._network_of(text) or text
+
+    def _network_of(self, name: str) -> str | None:
+        """What is said instead of the name of a content network's node."""
+        node = NODES.fullmatch(name.lower().rstrip(".")) if self.private else None
+        return f"*.{node[1]}" if node else None
 
     def _text(self, text: Any) -> Any:
         """A field in which a private string may occur among others."""
-        if not isinstance(text, str) or not self.stand_ins:
+        if not isinstance(text, str) or not (self.private or self.stand_ins):
             return text
         for odd in self.odd:
             text = re.sub(re.escape(odd), self.stand_ins[odd], text, flags=re.IGNORECASE)
@@ -218,7 +232,7 @@ class _Veil:
         for at, char in enumerate(bare):  # a host below a hidden name
             if char == "." and bare[at + 1 :] in self.stand_ins:
                 return self.stand_ins[bare[at + 1 :]]
-        return token
+        return self._network_of(bare) or self._network_of(address) or token
 
     def _exhibit(self, exhibit: Exhibit) -> Exhibit:
         packets, series = ({**t.columns, "ts": t.ts - self.shift} for t in (exhibit.packets, exhibit.series))
@@ -234,7 +248,9 @@ class _Veil:
         """The flows table alike. A name that no shown verdict is about is hidden, verdict or not."""
         columns = dict(table.columns)
         if self.private:
-            known = {v.target.lower() for v in self.given.answers if v.notable}
+            known = {
+                v.target.lower() for v in self.given.answers if v.notable and v.target.lower() not in self.stand_ins
+            }
             for name in ("target", "sni", "host", "qname", "dns_name"):
                 for text in dict.fromkeys(columns[name].tolist()):
                     if text and text.lower() not in known and "/" not in text:
@@ -249,6 +265,11 @@ class _Veil:
             veiled[:] = [text and self._whole(text) for text in columns[name].tolist()]
             columns[name] = veiled
         return Table(table.schema, columns)
+
+
+def _known(verdict: Verdict) -> bool:
+    """A known service, or a name that something happened to."""
+    return verdict.service is not None or verdict.state not in ("ok", "insufficient")
 
 
 def _is_local(target: str) -> bool:

@@ -6,7 +6,7 @@ Names that came from the wire pass through `quote`, so that each renderer makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from analyzer.report import causes, phrases
@@ -14,11 +14,12 @@ from analyzer.report.escape import visible
 from analyzer.report.moments import clock
 from analyzer.report.words import N_, Words
 from analyzer.result import ACCUSING, STATES, Control, Named, Network, Result, RuledOut, Verdict
-from analyzer.signature import ROLES, Finding, Witness
+from analyzer.signature import ROLES, Witness
 
 Quote = Callable[[str], str]
 
 SHOWN = frozenset({"blocked", "throttled"})  # states in which somebody's doing was shown, not only likely
+SHOWN_TO_WORK = "some_foreign_traffic_works"  # the one reason for which a normal network is said to work
 SLOW = frozenset({"throttled", "likely_throttled"})
 
 HEADLINES = {  # by the worst state of all
@@ -61,7 +62,7 @@ def network(found: Network, words: Words, after: str = "") -> str:
     """What is to be said of the whole network, and why; only why, where it comes right `after` the finding itself."""
     finding = words.say(causes.NETWORKS[found.state])
     why = words.say(causes.WHY[found.why]) if found.why in causes.WHY else ""
-    if finding == after:
+    if finding == after or (why and found.state == "normal" and found.why != SHOWN_TO_WORK):
         return why
     return words.say("{finding} {why}", finding=finding, why=why) if why else finding
 
@@ -85,11 +86,21 @@ def state(verdict_state: str, words: Words, in_part: bool = False) -> str:
     return words.say((phrases.IN_PART if in_part else phrases.STATES)[verdict_state])
 
 
-def parts(line: Service, words: Words) -> list[str]:
-    """The roles that a service's worst state is about, where it has others."""
-    if len(line.verdicts) == 1:
-        return []
-    return list(dict.fromkeys(filter(None, (role(verdict.role, words) for verdict in line.worst))))
+def parts(line: Service, words: Words, quote: Quote = visible) -> list[str]:
+    """What of a service its worst state is about, where it has other parts."""
+    return [] if len(line.verdicts) == 1 else parts_of(line, line.worst, words, quote)
+
+
+def parts_of(line: Service, chosen: Sequence[Verdict], words: Words, quote: Quote = visible) -> list[str]:
+    """Some of a service's verdicts by their roles; by their names, where others of the same role fared differently."""
+    split = {verdict.role for verdict in line.verdicts if verdict not in chosen}
+    said = (role(v.role, words) if v.role not in split else _own_name(v, quote) for v in chosen)
+    return list(dict.fromkeys(filter(None, said)))
+
+
+def _own_name(verdict: Verdict, quote: Quote) -> str | None:
+    """The name or address that a verdict is about; None where only the service's role is known."""
+    return None if verdict.target == f"{verdict.service}/{verdict.role}" else quote(verdict.target)
 
 
 def role(code: str | None, words: Words) -> str | None:
@@ -100,7 +111,7 @@ def role(code: str | None, words: Words) -> str | None:
 def name(verdict: Verdict, words: Words, service_name: str | None, quote: Quote = visible) -> str:
     """What the verdict is about: service, role and the name or address, as far as they are known."""
     part = role(verdict.role, words)
-    own = None if verdict.target == f"{verdict.service}/{verdict.role}" else quote(verdict.target)
+    own = _own_name(verdict, quote)
     if service_name is None:
         return own or quote(verdict.target)
     service = visible(service_name)
@@ -169,6 +180,11 @@ def attempts(verdict: Verdict, words: Words) -> str | None:
         if total == verdict.failed == 1:
             return words.say("the only attempt was slow")
         return words.plural("{bad} of {n} attempt was slow", "{bad} of {n} attempts were slow", total, bad=bad)
+    connections = len({flow for named in verdict.methods for flow in named.flows})
+    if total == verdict.failed == 1 and connections > 1:  # apps and browsers open several at once
+        return words.plural(
+            "one attempt with {n} connection failed", "one attempt with {n} connections failed", connections
+        )
     if total == verdict.failed == 1:
         return words.say("the only attempt failed")
     return words.plural("{bad} of {n} attempt failed", "{bad} of {n} attempts failed", total, bad=bad)
@@ -266,30 +282,6 @@ def vantage(code: str, words: Words) -> str:
 
 def service_name(verdict: Verdict, names: dict[str, str]) -> str | None:
     return names.get(verdict.service, verdict.service) if verdict.service else None
-
-
-def evidence(finding: Finding, words: Words) -> str:
-    """One rule that fired: its id, what it means, what was measured."""
-    values = measured(finding, words)
-    sentence = N_("{rule}: {says} [{measured}]") if values else N_("{rule}: {says}")
-    return words.say(sentence, rule=finding.rule.id, says=words.rule(finding.rule.says), measured=values)
-
-
-def measured(finding: Finding, words: Words, quote: Quote = visible) -> str:
-    """The measured values, their units in their names."""
-    return words.listing(f"{key} {_value(value, words, quote)}" for key, value in finding.measured.items())
-
-
-def yes_or_no(value: bool, words: Words) -> str:
-    return words.say("yes") if value else words.say("no")
-
-
-def _value(value: object, words: Words, quote: Quote) -> str:
-    if isinstance(value, bool):
-        return yes_or_no(value, words)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value) if isinstance(value, int) else quote(str(value))
 
 
 def moment(ts: int, start: int | None, words: Words, relative: bool = False) -> str:

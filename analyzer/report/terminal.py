@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.report import coverage, filters, labels, sentences
+from analyzer.report import coverage, evidence, filters, labels, sentences
 from analyzer.report.escape import visible
 from analyzer.report.moments import clock, day
 from analyzer.report.redact import discreet
@@ -166,7 +166,7 @@ class _Page:
         self.row("limits", sentences.limits(verdict, words, self.circumvention))
         self.row("next", [sentences.next_step(verdict.next, words)] if verdict.next else [], "bold")
         if self.everything:
-            self.row("evidence", [sentences.evidence(finding, words) for finding in verdict.findings])
+            self.row("evidence", [evidence.folded(found, words) for found in evidence.by_rule(verdict.findings)])
 
     def service_name(self, verdict: Verdict) -> str | None:
         return sentences.service_name(verdict, self.result.service_names)
@@ -180,7 +180,8 @@ class _Page:
             self.row("pattern", [visible(named.injector)])
         if named.onset is not None:
             self.row("since", [sentences.moment(named.onset, self.result.capture.start, words)])
-        self.row("proof", [*sentences.proof(named, words, FRAMES_PER_ROLE), words.listing(named.rules)])
+        rules = evidence.strongest_first(named.rules, self.result.rules)
+        self.row("proof", [*sentences.proof(named, words, FRAMES_PER_ROLE), words.listing(rules)])
         for number, filter_ in enumerate(filters.of(named)):
             self.filter(filter_, first=number == 0)
 

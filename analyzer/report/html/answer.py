@@ -62,10 +62,10 @@ class Answer:
         if code_word == "ok":
             return line.name if line.state == "ok" else ""
         mine = [verdict for verdict in line.verdicts if verdict.state == code_word]
-        roles = dict.fromkeys(filter(None, (sentences.role(v.role, self.words) for v in mine)))
-        if not mine or not roles or len(mine) == len(line.verdicts):
+        parts = sentences.parts_of(line, mine, self.words, code)
+        if not parts or len(mine) == len(line.verdicts):
             return line.name if mine else ""
-        return self.say("{service} ({part})", service=line.name, part=self.words.listing(roles))
+        return self.say("{service} ({part})", service=line.name, part=self.words.listing(parts))
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -83,7 +83,7 @@ class Answer:
             if more > 0:
                 said.append((self.words.plural("and {n} more", "and {n} more", more), ""))
             fine = [verdict for verdict in line.verdicts if verdict.state == "ok"]
-            if parts := list(dict.fromkeys(filter(None, (sentences.role(v.role, self.words) for v in fine)))):
+            if parts := sentences.parts_of(line, fine, self.words, code):
                 said.append((self.say(GROUPS["ok"], names=self.words.listing(parts)), ""))
             yield Line(state(line.state, self.words, line.in_part), line.name, tuple(said))
         if names := [self._with_roles(line) for line in self.services if line.state == "ok"]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from analyzer.report import filters, pictures, sentences
+from analyzer.report import evidence, filters, pictures, sentences
 from analyzer.report.html.marks import State, code, plain, state
 from analyzer.report.html.tries import Tries, tries
 from analyzer.report.labels import LABELS
 from analyzer.report.words import N_, Words
 from analyzer.result import Exhibit, Named, Result, Verdict
-from analyzer.signature import STRENGTHS, Finding
+from analyzer.signature import Finding
 
 FRAMES_PER_ROLE = 12
 MOST_RULES = 16  # findings listed, the strongest first
@@ -164,16 +164,13 @@ class Proof:
     @property
     def rules(self) -> Iterator[Rule]:
         """What was found, for and against, the strongest first; the same rule once, with how often it was found."""
-        groups: dict[str, list[Finding]] = {}
-        for finding in self.verdict.findings:
-            groups.setdefault(finding.rule.id, []).append(finding)
-        order = sorted(groups.values(), key=lambda found: (STRENGTHS.index(found[0].rule.strength), found[0].ts))
-        for found in order[:MOST_RULES]:
+        for found in evidence.by_rule(self.verdict.findings)[:MOST_RULES]:
             rule, first = found[0].rule, found[0]
-            times = self.words.plural("{n} time", "{n} times", len(found)) if len(found) > 1 else ""
             frames = ", ".join(str(witness.frame) for witness in first.witnesses[:4])
             weight = self.words.say(LEANING.get(rule.leans, WEIGHTS[rule.strength]))
-            measured = self.words.listing(filter(None, (quantities(first, self.words), times)))
+            measured = self.words.listing(
+                filter(None, (quantities(first, self.words), evidence.times(found, self.words)))
+            )
             yield Rule(rule.id, self.words.rule(rule.says), measured, weight, frames)
 
     def said(self, note: pictures.Note) -> Iterator[tuple[str, str, str]]:
@@ -209,7 +206,7 @@ def quantities(finding: Finding, words: Words) -> str:
 
 def _quantity(key: str, value: object, words: Words) -> str:
     if isinstance(value, bool):
-        return f"{code(key)} {sentences.yes_or_no(value, words)}"
+        return f"{code(key)} {evidence.yes_or_no(value, words)}"
     suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
     said = f"{value:.4g}" if isinstance(value, float) else str(value)
     shown = said if isinstance(value, int | float) else code(said)

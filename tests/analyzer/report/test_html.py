@@ -183,3 +183,9 @@ def test_it_can_be_said_from_right_to_left(scene):
 def test_words_inside_the_pictures_are_translated_too(scene):
     drawn = " ".join(re.findall("<text[^>]*>(.*?)</text>", html.render([scene], [Words("ru")])))
     assert not re.search(r"\b(packet|sent|answer|client|server|path|pass|limit)\b", drawn)
+
+
+def test_a_service_of_which_one_name_works_is_told_apart_by_name():
+    text = page(results.result(results.blocked(), results.works("www.whatsapp.com", "whatsapp", "web")))
+    assert "WhatsApp (<code>web.whatsapp.com</code>)" in text
+    assert "Working: <code>www.whatsapp.com</code>." in text and "Working: web." not in text

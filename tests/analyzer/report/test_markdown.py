@@ -65,3 +65,10 @@ def test_it_can_be_said_from_right_to_left():
     text = markdown.render(results.whole(), Pseudo())
     assert "web.whatsapp.com" in text and "frame.number in {12,14,15,18}" in text
     assert not any(word in text for word in ("blocked", "Proof", "forged", "attempts"))
+
+
+def test_a_rule_has_one_row_however_often_it_fired():
+    found = tuple(results.finding(server_ttls=[52]) for _ in range(7))
+    text = page(results.result(results.blocked(findings=found)))
+    assert text.count("The server talked on after") == 1
+    assert "| `server_ttls [52]`, 7 times |" in text

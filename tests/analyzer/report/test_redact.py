@@ -66,3 +66,36 @@ def test_tools_are_hidden_in_both_forms():
 def test_an_ordinary_result_is_left_as_it_is():
     sample = replace(results.whole(), flow_table=None)
     assert discreet(sample) == sample
+
+
+NODE, CACHE = "rr1---sn-n8v7znz7.googlevideo.com", "203.0.113.9"
+
+
+def test_nodes_that_lead_to_a_provider_or_city_are_named_by_their_network():
+    slow = results.throttled(
+        target=NODE,
+        service="youtube",
+        methods=(results.forged_reset(NODE, flows=(results.flow(2, server=CACHE),)),),
+        findings=(results.finding(host=f"{NODE}:443", said=f"cut at {NODE}."),),
+        addresses=(CACHE,),
+    )
+    fine = results.works("media.flhe4-1.fna.whatsapp.net", "whatsapp", "media", addresses=("203.0.113.10",))
+    near = results.works("instagram.fsvo1-2.fna.fbcdn.net", "instagram", "media")
+    control = Control("same_service_other_channel", "scontent-arn2-1.xx.fbcdn.net", 3, 3)
+    whole = results.result(slow, fine, near, results.blocked(controls=(control,)))
+    safe = forwardable(whole)
+    said = repr(safe)
+    hidden = ("sn-n8v7znz7", "flhe4", "fsvo1", "arn2", "203.0.113.9", "203.0.113.10")
+    assert [text for text in hidden if text in said] == []
+    assert safe.answers[0].target == safe.answers[0].methods[0].method.trigger_detail == "*.googlevideo.com"
+    assert [verdict.target for verdict in safe.answers[1:3]] == ["*.fna.whatsapp.net", "*.fna.fbcdn.net"]
+    assert safe.answers[3].target == "web.whatsapp.com"
+    assert NODE in repr(discreet(whole))
+
+
+def test_a_site_that_merely_worked_meanwhile_is_not_named_for_having_been_a_control():
+    visit = results.visited(is_control=True)
+    control = Control("same_protocol_other_service", results.PRIVATE_NAME, 3, 3)
+    safe = forwardable(results.result(results.blocked(controls=(control,)), visit))
+    assert results.PRIVATE_NAME not in repr(safe)
+    assert safe.answers[0].controls[0].target == safe.answers[1].target == "site A"

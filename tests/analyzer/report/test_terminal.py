@@ -88,3 +88,31 @@ def test_it_can_be_said_from_right_to_left():
     assert "web.whatsapp.com" in text
     for word in ("blocked", "forged", "Proof", "packet", "worked", "works"):
         assert word not in text
+
+
+def test_a_service_of_which_one_name_works_is_told_apart_by_name():
+    split = results.result(results.blocked(), results.works("www.whatsapp.com", "whatsapp", "web"))
+    assert "Blocked in part: web.whatsapp.com\n" in shown(split)
+
+
+def test_evidence_comes_once_a_rule_the_strongest_first_with_a_count():
+    found = (results.finding(results.NAME_EFFECT, p=0.008), *(results.finding() for _ in range(7)))
+    text = shown(results.result(results.blocked(findings=found)), everything=True, width=300)
+    assert text.count("The server talked on after") == 1 and "7 times]" in text
+    assert text.index("talks_on: The server") < text.index("name_effect: At the same")
+
+
+def test_the_network_is_said_to_work_only_where_something_abroad_did():
+    def said(why: str) -> str:
+        return shown(results.result(results.works(), network=Network("normal", why)))
+
+    assert "The network itself works." in said("some_foreign_traffic_works")
+    assert "The network itself works." not in said("no_conversations")
+    assert "no conversation with a server" in said("no_conversations")
+
+
+def test_one_attempt_of_several_connections_says_so():
+    once = results.blocked(attempts=1, failed=1)
+    assert "one attempt with 2 connections failed" in " ".join(shown(results.result(once)).split())
+    single = results.blocked(attempts=1, failed=1, methods=(results.forged_reset(flows=(results.flow(2),)),))
+    assert "the only attempt failed" in " ".join(shown(results.result(single)).split())
