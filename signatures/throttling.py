@@ -32,9 +32,10 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.limiter import attribution, segments
+from analyzer.limiter import attribution, crawl, segments
 from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
 from analyzer.limiter.bucket import Bucket
+from analyzer.limiter.crawl import Crawling
 from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.mechanism import fits
@@ -100,6 +101,13 @@ DATAGRAM_BUCKET = _rule(
     "RFC 2697 (the token bucket); RFC 9000 section 19.3 (ranges of an ACK frame)",
     "police",
 )  # fmt: skip
+CRAWLS = _rule(
+    "crawls", "interference", "supporting", "volume",
+    "Each transfer comes at a few hundred bytes a second and loses at least one packet in five.",
+    "A very bad link to this server or its network.",
+    "Xue et al., IMC 2022, SNI-III",
+    "police",
+)  # fmt: skip
 SLOWER = _rule(
     "slower_than_controls", "interference", "strong", "control",
     "Other flows of the same client passed more than twice this limit in the same minutes and took nothing from it.",
@@ -113,7 +121,7 @@ SHARED_BY_ALL = _rule(
     "Conservation of bytes through one limiter",
 )  # fmt: skip
 RULES = (
-    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, SLOWER,
+    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, CRAWLS, SLOWER,
     SHARED_BY_ALL,
 )  # fmt: skip
 
@@ -167,6 +175,9 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
             findings += _about(side, judged)
         for unlucky in attribution.unlucky(side, held, controls):
             findings += _loses(side, unlucky)
+    for up in (False, True):
+        for crawling in crawl.crawling(seen, controls, up):
+            findings += _crawls(seen, crawling, up)
     return findings
 
 
@@ -206,6 +217,22 @@ def _loses(side: Side, unlucky: Unlucky) -> list[Finding]:
     return [
         _finding(RANDOM_LOSS, subject, flows, unlucky.first, measured),
         _finding(MORE_LOSS, subject, flows, unlucky.first, measured, witnesses, method),
+    ]
+
+
+def _crawls(seen: Seen, crawling: Crawling, up: bool) -> list[Finding]:
+    mine, others = seen.attempts[crawling.rows], seen.attempts[crawling.controls]
+    flows = tuple(mine.flow.tolist())
+    measured = {
+        "payload_kbps": round(crawling.rate * 8 / 1e3, 2), "p": float(f"{crawling.p:.3g}"), "flows": len(flows),
+        "controls": len(others), "direction": _word(up),
+    }  # fmt: skip
+    method = Method("police" if crawling.alike else "random_loss", position="in_path")
+    witnesses = [Witness(frame, "baseline") for frame in others.frame[:NAMED].tolist()]
+    subject, first = _subject(flows, up), float(mine.start.min()) / 1e9
+    return [
+        _finding(CRAWLS, subject, flows, first, measured, (), method),
+        _finding(SLOWER, subject, flows, first, measured, witnesses, method),
     ]
 
 

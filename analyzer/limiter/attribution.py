@@ -20,8 +20,8 @@ from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.delay import QUEUE_SECONDS, SAMPLES
 from analyzer.limiter.leg import Leg, pool
 from analyzer.limiter.mechanism import EPOCHS, alike, nearly, polices, queue_rate, unheld
-from analyzer.limiter.units import TCP_PROTOCOL, UDP_PROTOCOL, Side, unit_of
-from analyzer.tables import Cut, Table
+from analyzer.limiter.units import TCP_PROTOCOL, UDP_PROTOCOL, Side, rates, unit_of
+from analyzer.tables import Cut
 
 NEAR = 60_000_000_000  # ns around the limited time in which others tell of the same line
 FLOWS = 2  # of a unit, and as many controls, before losses are compared
@@ -117,9 +117,9 @@ def _alone(side: Side, members: list[int]) -> list[Held]:
         bucket = fit(one.offered, one.rtt, seed)
         if bucket is not None and nearly(bucket) and unheld(one, bucket):
             doubtful[i] = bucket
-    rates = {i: one.limit.rate for i, one in found.items() if one.polices} | {i: b.rate for i, b in doubtful.items()}
+    known = {i: one.limit.rate for i, one in found.items() if one.polices} | {i: b.rate for i, b in doubtful.items()}
     for i, bucket in doubtful.items():
-        if any(alike(bucket.rate, rate) for other, rate in rates.items() if other != i):
+        if any(alike(bucket.rate, rate) for other, rate in known.items() if other != i):
             found[i] = _policed(side.leg(i), (i,), bucket)
     return list(found.values())
 
@@ -214,14 +214,6 @@ def _controls(side: Side, limit: Limit, unit: int, foreign: np.ndarray) -> np.nd
     near = (a.start <= limit.stop.max() * 1e9 + NEAR) & (a.end >= limit.start.min() * 1e9 - NEAR)
     mine = a.client == side.attempts.client[0]
     return np.flatnonzero(near & mine & foreign & (size >= CONTROL) & (unit_of(a) != unit))
-
-
-def rates(attempts: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(bytes, seconds) of each transfer, from its first payload to its last packet."""
-    size = attempts.new_up if up else attempts.new_down
-    first = attempts.first_up_data if up else attempts.first_down_data
-    last = attempts.last_up if up else attempts.last_down
-    return size.astype(float), np.maximum(last - first, 1_000_000) / 1e9
 
 
 def compared(side: Side, judged: Judged) -> dict[str, Any]:

@@ -111,3 +111,11 @@ def _local(address: str | None) -> bool:
 def unit_of(attempts: Table) -> np.ndarray:
     """One number for each service, and for each target without one."""
     return np.where(attempts.service >= 0, attempts.service, -2 - attempts.target)
+
+
+def rates(attempts: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(bytes, seconds) of each transfer, from its first payload to its last packet."""
+    size = attempts.new_up if up else attempts.new_down
+    first = attempts.first_up_data if up else attempts.first_down_data
+    last = attempts.last_up if up else attempts.last_down
+    return size.astype(float), np.maximum(last - first, 1_000_000) / 1e9
