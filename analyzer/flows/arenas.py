@@ -80,8 +80,12 @@ BAD_PACKETS, SNAPLEN_CUT, DUPLICATES, ORDINARY, ICMP_LOST, TUNNELLED, SERIES_LOS
     26,
     27,
 )
-DOUBLED_ORDINARY, CHUNKS_FREE, FRAGMENTS = 28, 29, 30
-COUNTERS = 31
+DOUBLED_ORDINARY, CHUNKS_FREE, FRAGMENTS, COLD_COUNT = 28, 29, 30, 31
+COUNTERS = 32
+
+# -- columns of `cold` ---------------------------------------------------------------------------------------------
+COLD_KEY, COLD_FLOW, COLD_PART, COLD_STREAM = 0, 1, 2, 3
+COLD = 4
 
 NEED_NOTHING, NEED_SLOTS, NEED_ROWS, NEED_ENTRIES, NEED_SEGMENTS, NEED_CHUNKS = 0, 1, 2, 3, 4, 5
 
@@ -96,6 +100,7 @@ class Arenas(NamedTuple):
     chunks: np.ndarray  # uint8[n * CHUNK]
     chunk_next: np.ndarray  # int64[n]
     counters: np.ndarray  # int64[COUNTERS]
+    cold: np.ndarray  # int64[power of two * COLD]: flows that were finished early, see `cold`
 
 
 _UNITS = {"slots": WIDTH, "rows": ROW, "entries": ENTRY, "segments": SEGMENT, "chunks": CHUNK}
@@ -125,6 +130,7 @@ def allocate(slots: int = 1 << 10, pieces: int = 1 << 12) -> Arenas:
         chunks=np.zeros(pieces * CHUNK, np.uint8),
         chunk_next=np.zeros(pieces, np.int64),
         counters=counters,
+        cold=np.zeros(2 * COLD, np.int64),
     )
 
 
@@ -151,6 +157,20 @@ def grow(arenas: Arenas, what: str) -> Arenas | None:
     if what == "chunks":
         arenas = arenas._replace(chunk_next=_longer(arenas.chunk_next, new))
     return arenas._replace(**{what: _longer(getattr(arenas, what), new * _UNITS[what])})
+
+
+def room_for_cold(arenas: Arenas, more: int) -> Arenas | None:
+    """The arenas with room to remember so many more flows, or None where the limit is reached."""
+    from analyzer.flows.cold import move_cold
+
+    wanted = int(arenas.counters[COLD_COUNT]) + more
+    if wanted > limits.MAX_COLD_FLOWS:
+        return None
+    if 2 * wanted * COLD > len(arenas.cold):  # at most half full: beyond that, probing takes long
+        larger = np.zeros(COLD << (2 * wanted - 1).bit_length(), np.int64)
+        arenas.counters[COLD_COUNT] = move_cold(arenas.cold, larger)
+        return arenas._replace(cold=larger)
+    return arenas
 
 
 def _longer(array: np.ndarray, n: int) -> np.ndarray:

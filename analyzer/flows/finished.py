@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,16 +59,12 @@ class FinishedFlows:
         return self.packets[slice(self.row_start[i], self.row_start[i + 1])]
 
     @cached_property
-    def _heads(self) -> tuple[list[int], list[list[int]], bytes]:
+    def _heads(self) -> Heads:
         counts = np.zeros(2 * len(self), np.int64)
         number, size = count_heads(self.arenas, self.slots, len(self), counts)
-        segments = np.zeros(4 * number, np.int64)
-        data = np.zeros(size, np.uint8)
-        collect_heads(self.arenas, self.slots, len(self), segments, data)
-        table = segments.reshape(-1, 4)
-        bounds = np.concatenate(([0], np.cumsum(table[:, 3])))
-        self._table = np.column_stack((table, bounds[:-1])).tolist()
-        return np.concatenate(([0], np.cumsum(counts))).tolist(), self._table, data.tobytes()
+        table, data = np.zeros(4 * number, np.int64), np.zeros(size, np.uint8)
+        collect_heads(self.arenas, self.slots, len(self), table, data)
+        return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data.tobytes())
 
     def ends(self, i: int) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
         """Both ends of the i-th flow: the four words of the address as bytes, and the port."""
@@ -75,20 +72,21 @@ class FinishedFlows:
         return (words[:16], int(self.state[i, PORT_A])), (words[16:], int(self.state[i, PORT_B]))
 
     def segments(self, i: int, up: bool) -> list[Segment]:
-        starts, table, data = self._heads
-        k = 2 * i + int(self.client[i] if up else 1 - self.client[i])
-        return [
-            Segment(frame, ts, seq, data[at : at + size])
-            for frame, ts, seq, size, at in table[starts[k] : starts[k + 1]]
-        ]
+        return self._heads.segments(2 * i + int(self.client[i] if up else 1 - self.client[i]))
 
     def stream(self, i: int, up: bool) -> bytes:
-        pieces = self.segments(i, up)
-        if not pieces:
-            return b""
-        if self.state[i, PROTO] != 6:
-            return b"".join(piece.data for piece in pieces)
-        return assemble(pieces)
+        return self._stream(2 * i + int(self.client[i] if up else 1 - self.client[i]), self.state[i, PROTO] == 6)
+
+    def streams(self, up: bool) -> list[bytes]:
+        """`stream` of every flow of the batch."""
+        sides = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client)
+        return list(map(self._stream, sides.tolist(), (self.state[:, PROTO] == 6).tolist()))
+
+    def _stream(self, side: int, tcp: bool) -> bytes:
+        heads = self._heads
+        if not tcp or heads.whole[side]:
+            return heads.data[heads.begin[side] : heads.begin[side + 1]]
+        return assemble(heads.segments(side))
 
     def series(self, i: int) -> Table:
         early = self.rows(i)
@@ -121,6 +119,31 @@ class FinishedFlows:
         part = FinishedFlows(self.arenas, self.slots[mask])
         part.flows = self.flows[mask]
         return part
+
+
+class Heads(NamedTuple):
+    """Kept payload of both sides of each flow, side after side: the 2 i-th is the sender of flow i's first packet."""
+
+    data: bytes
+    begin: list[int]  # where each side's bytes begin in `data`, and where the last one's end
+    whole: list[bool]  # the side's segments follow one another as they came
+    first: np.ndarray  # each side's first segment, and the number of all
+    table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
+
+    @classmethod
+    def of(cls, segments: np.ndarray, first: np.ndarray, data: bytes) -> Heads:
+        """From segments (frame, time, sequence number, length) that stand in `data` one after the other."""
+        ends = np.concatenate(([0], np.cumsum(segments[:, 3])))
+        broken = np.zeros(len(segments) + 1, np.int64)
+        broken[1:-1] = (segments[1:, 2] - segments[:-1, 2] - segments[:-1, 3]) & 0xFFFFFFFF != 0
+        broken[first] = 0  # a side's first segment follows nothing
+        breaks = np.cumsum(broken)
+        whole = breaks[np.maximum(first[1:] - 1, 0)] == breaks[first[:-1]]
+        return cls(data, ends[first].tolist(), whole.tolist(), first, np.column_stack((segments, ends[:-1])))
+
+    def segments(self, side: int) -> list[Segment]:
+        rows = self.table[self.first[side] : self.first[side + 1]].tolist()
+        return [Segment(frame, ts, seq, self.data[at : at + size]) for frame, ts, seq, size, at in rows]
 
 
 def client_side(state: np.ndarray) -> np.ndarray:

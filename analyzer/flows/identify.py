@@ -6,7 +6,7 @@ same client, then strict byte patterns, then a dedicated address prefix. The row
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,29 +18,12 @@ from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
 from analyzer.wire.certificate import signers
 from analyzer.wire.client_hello import parse_client_hello, peek_server_name
 from analyzer.wire.server_flight import parse_server_flight
-from analyzer.wire.tls import CLIENT_HELLO, SERVER_HELLO, behind_preamble, looks_like_tls
+from analyzer.wire.tls import APPLICATION_DATA, CLIENT_HELLO, SERVER_HELLO, behind_preamble, looks_like_tls
 
 _DNS_PORTS = (53,)
 _LONG_HEADER = 0xC0  # form and fixed bits (RFC 9000 §17.2)
 _BODILESS = (204, 304)  # answers without a body, whatever length they give (RFC 9110 §8.6)
 _EARLY = 4  # datagrams: 0-RTT packets may overtake the Initial
-_TEXT = (
-    "target",
-    "service",
-    "role",
-    "identified_by",
-    "app",
-    "sni",
-    "host",
-    "qname",
-    "dns_name",
-    "alpn",
-    "ja4",
-    "protocol",
-    "answer",
-    "issuer",
-    "redirect",
-)
 
 
 class Words(NamedTuple):
@@ -69,9 +52,8 @@ class Identifier:
 
     def identify(self, done: FinishedFlows) -> None:
         flows = done.flows
-        columns: dict[str, list[Any]] = {name: [None] * len(done) for name in _TEXT}
-        versions = [-1] * len(done)
         spoke = ((flows.bytes_up > 0) | (flows.bytes_down > 0)).tolist()
+        ups, downs = done.streams(True), done.streams(False)
         ends = zip(
             flows.client.tolist(),
             flows.server.tolist(),
@@ -80,33 +62,31 @@ class Identifier:
             flows.first_frame.tolist(),
             strict=True,
         )
+        said: list[Words] = []
+        known: list[tuple[str | None, ...]] = []
         for i, (client, server, port, proto, frame) in enumerate(ends):
-            up = done.stream(i, True) if spoke[i] else b""
+            up, down = ups[i], downs[i]
             words = _NOTHING
             if spoke[i]:
-                down = done.stream(i, False)
-                words = read_tcp(up, down) if proto == 6 else read_udp(done, i, up, down, port)
+                words = read_tcp(up, down) if proto == TCP else read_udp(done, i, up, down, port)
+            said.append(words)
             dns_name = self.dns.name_of(client, server, frame)
-            label, name = self._label(words, dns_name, up, down if spoke[i] else b"", proto, server, port)
+            label, name = self._label(words, dns_name, up, down, proto, server, port)
+            app = None
             if self.apps:
-                app = columns["app"][i] = self.apps.app_of(proto, *done.ends(i))
+                app = self.apps.app_of(proto, *done.ends(i))
                 label = self._by_app(app, label)
-            for column in ("sni", "host", "qname", "alpn", "ja4", "protocol", "answer", "issuer", "redirect"):
-                columns[column][i] = getattr(words, column)
-            versions[i] = words.quic
-            if words.expects >= 0:
-                flows.left_down[i] = max(words.expects - int(flows.new_down[i]), 0)
-            columns["dns_name"][i] = dns_name
-            if label is not None:
-                columns["service"][i], columns["role"][i], columns["identified_by"][i] = (
-                    label.service,
-                    label.role,
-                    label.by,
-                )
-            columns["target"][i] = name or (f"{label.service}/{label.role or 'other'}" if label else server)
-        flows.columns["quic"] = np.array(versions, np.int64)
-        for name, values in columns.items():
-            flows.columns[name] = np.array(values, object) if values else np.empty(0, object)
+            if label is None:
+                known.append((name or server, None, None, None, app, dns_name))
+            else:
+                target = name or f"{label.service}/{label.role or 'other'}"
+                known.append((target, label.service, label.role, label.by, app, dns_name))
+        for names, rows in ((Words._fields, said), (_KNOWN, known)):
+            for name, values in zip(names, zip(*rows, strict=True), strict=True):
+                flows.columns[name] = np.array(values, _DTYPE.get(name, object))
+        expects = flows.columns.pop("expects")
+        owed = np.maximum(expects - flows.new_down, 0)
+        flows.columns["left_down"] = np.where(expects >= 0, owed, flows.left_down)
 
     def _by_app(self, app: str | None, label: Label | None) -> Label | None:
         """What the device says of the app outdoes every name: apps probe each other's hosts."""
@@ -133,6 +113,10 @@ class Identifier:
 
 
 _NOTHING = Words()
+_DATA_RECORD, _MERE_DATA = bytes((APPLICATION_DATA,)), Words("tls", answer="data")  # begun before the capture
+_KNOWN = "target", "service", "role", "identified_by", "app", "dns_name"
+_DTYPE = {"quic": np.int64, "expects": np.int64}
+TCP = 6
 
 
 def read_tcp(up: bytes, down: bytes) -> Words:
@@ -182,6 +166,8 @@ def _read_tls(up: bytes, down: bytes) -> Words:
 
 
 def _tls_answer(down: bytes) -> Words:
+    if down[:1] == _DATA_RECORD:
+        return _MERE_DATA
     flight = parse_server_flight(down) if down else NEVER
     if not flight:
         return Words("tls", answer="data" if down else None)

@@ -26,21 +26,29 @@ class Interned:
 
     def __init__(self):
         self._texts: list[str] = []
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[str | None, int] = {None: -1}
         self.full = False
 
     def number(self, text: str | None) -> int:
-        if text is None:
-            return -1
         known = self._numbers.get(text)
-        if known is not None:
-            return known
+        if known is not None or text is None:
+            return -1 if known is None else known
         if len(self._texts) >= limits.MAX_STRINGS:
             self.full = True
             return -1
         self._numbers[text] = len(self._texts)
         self._texts.append(text)
         return len(self._texts) - 1
+
+    def numbers(self, texts: np.ndarray) -> np.ndarray:
+        """Numbers of a column of texts (int32); null is -1."""
+        column, known = texts.tolist(), self._numbers
+        for text in dict.fromkeys(column):
+            if text not in known:
+                self.number(text)
+        if self.full:
+            return np.array([known.get(text, -1) for text in column], np.int32)
+        return np.fromiter(map(known.__getitem__, column), np.int32, len(column))
 
     def find(self, text: str) -> int:
         return self._numbers.get(text, -1)
@@ -121,7 +129,6 @@ class SeenStore:
     def add(self, done: FinishedFlows) -> None:
         self._settled.clear()
         flows = done.flows
-        number = self.strings.number
         columns = {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in flows.columns and c.dtype != "i4"}
         columns |= {
             c.name: flows.columns[c.name]
@@ -132,9 +139,9 @@ class SeenStore:
         columns["port"] = flows.server_port
         columns["client_port"] = flows.client_port
         for name, source in _FROM_TEXT.items():
-            columns[name] = np.fromiter(map(number, flows.columns[source]), np.int32, len(flows))
-        named = zip(flows.sni, flows.host, flows.dns_name, strict=True)
-        columns["name"] = np.fromiter((number(sni or host or dns) for sni, host, dns in named), np.int32, len(flows))
+            columns[name] = self.strings.numbers(flows.columns[source])
+        named = np.where(flows.sni != None, flows.sni, np.where(flows.host != None, flows.host, flows.dns_name))  # noqa: E711
+        columns["name"] = self.strings.numbers(named)
         self._attempts.append(Table(ATTEMPTS, columns))
         self._endpoints.append(self._baselines(done, columns["server"]))
         self._add_resets(done, columns["server"])

@@ -4,28 +4,16 @@ VLAN ids, tunnel ids and interfaces are no part of the key (they differ by direc
 """
 
 from analyzer.flows.arenas import (
-    ACKED, CHAIN, CLIENT, CONTROL_RING, FIN_TS, FIRST_DATA, FIRST_FRAME, FIRST_TS, FREE, ICMP_AT, ID, IFACE, KEY, LAST_NEW, LIVE,
+    ACKED, CHAIN, CLIENT, COLD_COUNT, CONTROL_RING, FIN_TS, FIRST_DATA, FIRST_FRAME, FIRST_TS, FREE, ICMP_AT, ID, IFACE, KEY, LAST_NEW, LIVE,
     LIVE_FLOW, LIVE_FLOWS, NEXT_ID, NEXT_TCP, NEXT_UDP, NUMBERED, PORT_A, PORT_B, PROBE_END, PROTO, RING, ROW_FIRST, ROW_LAST, RST_AT, RTT, SEG_FIRST, SEG_LAST,
     SERIES_FIRST, SERIES_LAST, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, STREAM, SYN_RTT, SYN_SEQ, SYN_TS, SYNACK_TS, ACK_GAP,
     WIDTH,
 )  # fmt: skip
+from analyzer.flows.cold import is_cold, recall
+from analyzer.flows.hashing import bucket_of
 from analyzer.kernels import kernel, rare_kernel
 
-
-@kernel
-def half_hash(words, at, port, key):
-    """A keyed hash of one endpoint. Bits 15..46 of each product: the same whether integers wrap at 64 bits or not."""
-    h = key ^ port
-    for k in range(4):
-        h = (((h ^ words[at + k]) * 0x5851F42D) >> 15) & 0xFFFFFFFF
-        h = ((h ^ (h >> 13)) * 0x2545F491 >> 11) & 0xFFFFFFFF
-    return h
-
-
-@kernel
-def bucket_of(words, at, port_a, port_b, proto, key, buckets):
-    both = half_hash(words, at, port_a, key) + half_hash(words, at + 4, port_b, key) + proto
-    return ((both * 0x9E3779B1) >> 17) & (buckets - 1)
+_SYN, _RST, _ACK = 2, 4, 16
 
 
 @kernel
@@ -135,7 +123,7 @@ def number(arenas, words, at, sport, dport, proto):
     c = arenas.counters
     slot, _, bucket = find(arenas, words, at, sport, dport, proto)
     spare = (c[SLOT_TOP] + 2) * WIDTH <= len(arenas.state)  # the packet itself may need a slot, too
-    if slot < 0 and spare:
+    if slot < 0 and spare and not is_cold(arenas, words, at, sport, dport, proto):
         enter(arenas, words, at, sport, dport, proto, bucket, NUMBERED)
 
 
@@ -156,8 +144,12 @@ def open_flow(arenas, packets, i, bucket, ts, frame, iface):
     slot = enter(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto, bucket, LIVE_FLOW)
     base = slot * WIDTH
     s = arenas.state
-    s[base + ID] = c[NEXT_ID]
-    c[NEXT_ID] += 1
+    new_connection = proto == 6 and packets.flags[i] & (_SYN | _ACK | _RST) == _SYN
+    if not new_connection and c[COLD_COUNT] > 0 and recall(arenas, slot):
+        c[NEXT_TCP if proto == 6 else NEXT_UDP] -= 1
+    else:
+        s[base + ID] = c[NEXT_ID]
+        c[NEXT_ID] += 1
     s[base + FIRST_TS] = ts
     s[base + FIRST_FRAME] = frame
     s[base + IFACE] = iface

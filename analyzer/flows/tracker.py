@@ -17,9 +17,9 @@ from analyzer.flows import arenas as a
 from analyzer.flows.account import account
 from analyzer.flows.arenas import Arenas
 from analyzer.flows.finished import FinishedFlows
-from analyzer.flows.keep import release
+from analyzer.flows.leaving import leave
 from analyzer.flows.summary import summarize
-from analyzer.flows.table import forget, unlink
+from analyzer.flows.table import forget
 from analyzer.tables import Bad, Cut, Tunnel
 
 BATCH = 4096  # packets decoded at once: their columns stay in the processor's cache
@@ -45,8 +45,6 @@ class Tracker:
         self.frames = 0
         self.evicted = 0
         self.limits_reached: set[str] = set()
-        self._cold: dict[bytes, tuple[int, int, int]] = {}  # key of a finished early flow -> number, part, stream
-        self._new_from = 0  # first flow number that was not yet looked up there
 
     @property
     def counters(self) -> np.ndarray:
@@ -78,8 +76,6 @@ class Tracker:
             while True:
                 at = account(self.arenas, self.packets, joined, first, at, count)
                 need = int(self.counters[a.NEED])
-                if self._cold:
-                    self._continue_cold()
                 if need == a.NEED_NOTHING:
                     break
                 yield from self._make_room(_SHORT_OF[need])
@@ -137,56 +133,23 @@ class Tracker:
         open_still = (state[:, a.RST_AT] < 0) & (state[:, a.SIDE + a.FIN_TS] < 0)
         order = np.lexsort((state[:, a.ID], state[:, a.LAST_TS], open_still))
         oldest = slots[order[: max(1, len(slots) // 4)]]
-        self._remember(oldest)
         self.arenas.state.reshape(-1, a.WIDTH)[oldest, a.CUT] |= int(Cut.PART)
         self.evicted += len(oldest)
-        yield from self._finish(oldest)
+        roomier = a.room_for_cold(self.arenas, len(oldest))
+        if roomier is None:
+            self.limits_reached.add("cold_flows")
+        self.arenas = roomier or self.arenas
+        yield from self._finish(oldest, early=roomier is not None)
 
-    def _finish(self, slots: np.ndarray) -> Iterator[FinishedFlows]:
+    def _finish(self, slots: np.ndarray, early: bool = False) -> Iterator[FinishedFlows]:
         for some in _in_batches(self._in_order(slots)):
             yield self._batch(some, final=True)
-            state, counters = self.arenas.state.reshape(-1, a.WIDTH), self.counters
-            for slot in some.tolist():
-                if state[slot, a.LIVE] == a.LIVE_FLOW:
-                    unlink(self.arenas, slot)
-                release(self.arenas, slot)
-                state[slot, a.LIVE] = a.FREE
-                state[slot, a.CHAIN] = counters[a.SLOT_FREE]
-                counters[a.SLOT_FREE] = slot
-            counters[a.LIVE_FLOWS] -= len(some)
+            leave(self.arenas, some, len(some), early)
 
     def _batch(self, slots: np.ndarray, final: bool) -> FinishedFlows:
         batch = FinishedFlows(self.arenas, slots)
         batch.flows = summarize(batch, self.clock, final)
         return batch
-
-    def _remember(self, slots: np.ndarray) -> None:
-        """Keep the numbers of flows that are finished early, so that what goes on is the same flow."""
-        if len(self._cold) >= limits.MAX_COLD_FLOWS:
-            self.limits_reached.add("cold_flows")
-            return
-        state = self.arenas.state.reshape(-1, a.WIDTH)
-        for slot in slots.tolist():
-            row = state[slot]
-            self._cold[self._key(slot)] = (int(row[a.ID]), int(row[a.PART]), int(row[a.STREAM]))
-        self._new_from = int(self.counters[a.NEXT_ID])
-
-    def _continue_cold(self) -> None:
-        """Give flows opened since the last look their old numbers back."""
-        state = self.arenas.state.reshape(-1, a.WIDTH)
-        live = self._slots(a.LIVE_FLOW)
-        for slot in live[state[live, a.ID] >= self._new_from].tolist():
-            row = state[slot]
-            known = self._cold.pop(self._key(slot), None)
-            if known is not None and row[a.SYNS] == 0:
-                row[a.ID], row[a.PART], row[a.STREAM] = known[0], known[1] + 1, known[2]
-        self._new_from = int(self.counters[a.NEXT_ID])
-
-    def _key(self, slot: int) -> bytes:
-        row = self.arenas.state[slot * a.WIDTH : (slot + 1) * a.WIDTH]
-        words = self.arenas.address[8 * slot : 8 * slot + 8]
-        ends = sorted(((words[:4].tobytes(), int(row[a.PORT_A])), (words[4:].tobytes(), int(row[a.PORT_B]))))
-        return b"%d %b%d %b%d" % (row[a.PROTO], ends[0][0], ends[0][1], ends[1][0], ends[1][1])
 
 
 def _in_batches(slots: np.ndarray) -> Iterator[np.ndarray]:

@@ -95,6 +95,13 @@ def is_stun(payload: bytes) -> bool:
     )
 
 
+def may_hold_stun(first: bytes, tcp: bool) -> bool:
+    """A quick no to most streams and joined datagrams: whether it is worth looking for messages at their start."""
+    if first[4:8] == _COOKIE:
+        return True
+    return tcp and (first[6:10] == _COOKIE or b"\x40" <= first[:1] < b"\x50")  # behind a length, or behind ChannelData
+
+
 def parse_stun(data: bytes) -> Stun | Parse:
     """The message at the start of a datagram or a stream."""
     if (data and data[0] >= 0x40) or (len(data) > 3 and data[3] & 3) or not _COOKIE.startswith(data[4:8]):

@@ -72,14 +72,31 @@ class WireRules:
         rules = list(rules)
         self._patterns = {proto: [r for r in rules if r.pattern and r.proto == proto] for proto in PROTOCOLS.values()}
         self._stun = [r for r in rules if not r.pattern]
+        # most flows match nothing, and one expression says so: of all patterns that hold at any address
+        self._any = {
+            (proto, up): _alternatives(some, up) for proto, some in self._patterns.items() for up in (True, False)
+        }
+        self._homes = {proto: {r.service for r in some if r.own_addresses} for proto, some in self._patterns.items()}
 
     def match(self, up: bytes, down: bytes, proto: int, port: int, is_own: Callable[[str], bool]) -> WireRule | None:
         """The first rule that holds. `is_own(service)` says whether the server's address is one of the service's."""
-        for rule in self._patterns.get(proto, ()):
-            data = up if rule.up else down
-            if data and rule.pattern and rule.pattern.match(data) and _is_there(rule, port, is_own):
-                return rule
-        return self._match_stun(_messages(up, proto) + _messages(down, proto))
+        if self._may_match(up, down, proto, is_own):
+            for rule in self._patterns[proto]:
+                data = up if rule.up else down
+                if data and rule.pattern and rule.pattern.match(data) and _is_there(rule, port, is_own):
+                    return rule
+        messages = _messages(up, proto) + _messages(down, proto)
+        return self._match_stun(messages) if messages else None
+
+    def _may_match(self, up: bytes, down: bytes, proto: int, is_own: Callable[[str], bool]) -> bool:
+        if proto not in self._patterns:
+            return False
+        if any(map(is_own, self._homes[proto])):
+            return True
+        for data, alternatives in ((up, self._any[proto, True]), (down, self._any[proto, False])):
+            if data and alternatives is not None and alternatives.match(data):
+                return True
+        return False
 
     def _match_stun(self, messages: list[tuple[int, stun.Stun]]) -> WireRule | None:
         for kind, message in messages:
@@ -93,6 +110,12 @@ class WireRules:
         return None
 
 
+def _alternatives(rules: Iterable[WireRule], up: bool) -> re.Pattern[bytes] | None:
+    """One expression for the rules of one direction that hold at any address."""
+    patterns = [r.pattern.pattern for r in rules if r.pattern and r.up == up and not r.own_addresses]
+    return re.compile(b"|".join(b"(?:%s)" % pattern for pattern in patterns), re.DOTALL) if patterns else None
+
+
 def _is_there(rule: WireRule, port: int, is_own: Callable[[str], bool]) -> bool:
     at_port = not rule.ports or any(low <= port <= high for low, high in rule.ports)
     return at_port and (not rule.own_addresses or is_own(rule.service))
@@ -101,6 +124,8 @@ def _is_there(rule: WireRule, port: int, is_own: Callable[[str], bool]) -> bool:
 def _messages(data: bytes, proto: int) -> list[tuple[int, stun.Stun]]:
     """(message type, message) of the STUN messages at the start of a stream or of joined datagrams."""
     found: list[tuple[int, stun.Stun]] = []
+    if not stun.may_hold_stun(data, proto == 6):
+        return found
     pieces = stun.split_tcp(data) if proto == 6 else [data]
     for piece in pieces:
         at = 0
