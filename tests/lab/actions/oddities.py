@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from tests.lab.flow import Flow
 from tests.lab.packet import ACK, FIN, PSH, RST, SYN, TCP, Packet, checksum, ip_frame, tcp_segment
-from tests.lab.rules import DROP, Action, Fate, Rewrite
+from tests.lab.rules import DROP, Action, Fate, Hold, Rewrite
+
+_BEHIND = 0.001  # seconds
 
 
 @dataclass(frozen=True)
@@ -73,19 +75,15 @@ class Decoy(Action):
     seq_off: int = 0
 
     word: ClassVar[str] = "forged_data"
+    in_path: ClassVar[bool] = True
 
     def start(self, box, flow: Flow, packet: Packet) -> Fate:
         body = b"\3\3" + bytes(32) + b"\0" + b"\0\2\x13\1" + b"\1\0"
         name = self.name.encode()
         entry = struct.pack("!HBH", len(name) + 3, 0, len(name)) + name
         extension = struct.pack("!HH", 0, len(entry)) + entry
-        hello = (
-            b"\1"
-            + (len(body) + 2 + len(extension)).to_bytes(3, "big")
-            + body
-            + struct.pack("!H", len(extension))
-            + extension
-        )
+        body += struct.pack("!H", len(extension)) + extension
+        hello = b"\1" + len(body).to_bytes(3, "big") + body
         record = b"\x16\3\1" + struct.pack("!H", len(hello)) + hello
         segment = tcp_segment(
             packet.client, packet.server, ACK | PSH, packet.seq + self.seq_off, packet.ack, packet.window, b"", record
@@ -96,10 +94,12 @@ class Decoy(Action):
         box.inject(
             flow, False, lambda ether: ip_frame(ether, packet.src, packet.dst, TCP, segment, ttl, packet.ipid), 0.0
         )
-        return None
+        return self.each(box, flow, packet)
 
     def each(self, box, flow: Flow, packet: Packet) -> Fate:
-        return None
+        """The genuine hello goes behind it."""
+        memory = flow.memory(self, until=box.now + _BEHIND)
+        return Hold(memory.until - box.now) if packet.up and box.now < memory.until else None
 
 
 @dataclass(frozen=True)

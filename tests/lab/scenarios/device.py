@@ -24,6 +24,7 @@ from tests.lab.world import LOCAL_RESOLVER
 _OUTSIDE, _INSIDE = Topology(device=True), Topology(device=True, inside=True)
 _USUAL = (*interleaved(WA, WA_FRONT, times=4, every=3.0, patience=8), *everyday(13))
 _ADS = ("ads.example.net", "doubleclick.net", "adservice.google.com")
+_HELLOS = Trigger(addresses=("157.240.0.60",), protocol="tls")
 _BY_ADDRESS = Trigger(addresses=("157.240.0.60",))
 _REFUSED = Together(actions=(Reset(headers=Headers(ttl=64, ipid=0, window=0), after=0.0002), Drop()))
 
@@ -97,15 +98,15 @@ ALL = [  # a table, one scenario after the other
         (*interleaved(WA, WA_FRONT, times=3, every=4), downloads("github.com", 200_000, 2), *everyday(12)),
         (Rule(Trigger(), Lose(0.03), "loss"),), NEAR_BOX, vpn=True, clients=("198.51.100.23",)),
     _device("desync-decoy", "A desync tool sends a false hello that dies on the way", Decoy(), "local_packet_tool",
-        Trigger(sni=(WA, WA_FRONT))),
+        _HELLOS),
     _device("desync-checksum", "A desync tool sends a false hello with a wrong checksum",
-        Decoy(hops=0, bad_checksum=True), "local_packet_tool", Trigger(sni=(WA, WA_FRONT))),
+        Decoy(hops=0, bad_checksum=True), "local_packet_tool", _HELLOS),
     _device("desync-seq", "A desync tool sends a false hello with an old sequence number",
-        Decoy(hops=0, seq_off=-10_000), "local_packet_tool", Trigger(sni=(WA, WA_FRONT))),
+        Decoy(hops=0, seq_off=-10_000), "local_packet_tool", _HELLOS),
     _device("desync-split", "A desync tool cuts hellos and sends the second part first", Split(), "local_packet_tool",
-        Trigger(sni=(WA, WA_FRONT))),
-    _device("desync-quic", "A desync tool on a network with a filter: the filter is fooled by the decoy", Decoy(),
-        "local_packet_tool", Trigger(sni=(WA,)), rules=(_GFW,)),
+        _HELLOS),
+    _device("desync-filter", "A desync tool on a network with a filter: the filter is fooled by the decoy", Decoy(),
+        "local_packet_tool", _HELLOS, rules=(_GFW,)),
     _device("data-saver", "The app may no longer use the network in the background", Drop(), "data_saver",
         Trigger(prefixes=("157.240.0.0/16",)), (Chat("g.whatsapp.net", protocol="noise", port=5222, messages=12,
         pause=0.8, patience=8), attempts(WA, 3, 4, patience=6), *everyday(14)), begins=5.0),

@@ -11,7 +11,7 @@ from tests.lab.scenario import Scenario
 from tests.lab.scenarios.common import FAR_BOX, FINE, LONG, NEAR_BOX, SHORT, SIGNAL, WA, attempts, everyday
 from tests.lab.traffic import Dns, Https
 from tests.lab.trigger import Trigger
-from tests.lab.world import DOMESTIC_RESOLVER
+from tests.lab.world import DOMESTIC_RESOLVER, PROVIDER_RESOLVER
 
 _NAMES = ("whatsapp.com", "whatsapp.net", "signal.org")
 _BY_NAME = Trigger(qname=_NAMES)
@@ -85,11 +85,15 @@ ALL = [  # a table, one scenario after the other
         Dns("example.org", at=1.5, times=2, every=2, resolver="93.184.215.34"), *everyday(9))),
     _dns("drop-unknown", "Questions for a site that is no known service vanish", Drop(direction="up"),
         trigger=Trigger(qname=("example.com",)), does=(*_questions(), Dns("example.com", at=0.4, times=3, every=3),
-        Dns("www.example.com", at=1.4, times=2, every=4), *everyday(12))),
+        Dns("www.example.com", at=1.4, times=2, every=4), *everyday(12)), resolver=PROVIDER_RESOLVER),
     _dns("drop-few", "Few questions, some of which vanish", Drop(direction="up"),
         trigger=Trigger(qname=("example.com",)), does=(Dns("example.com", at=0.5, times=3, every=4),
         *(Dns(name, at=1.0 + i, times=1) for i, name in enumerate(("example.org", "github.com", "ya.ru"))),
-        Dns("vk.com", at=9.5))),
+        Dns("vk.com", at=9.5)), resolver=PROVIDER_RESOLVER),
+    _dns("lie-few", "Few questions, two of them lied to", ForgeDns(_FOREIGN[:1], hops=52),
+        does=(Dns(WA, at=0.5, times=2, every=11), Dns("vk.com", at=13),
+        *(Dns(name, at=2.0 + 1.5 * i) for i, name in enumerate(("example.org", "github.com", "ya.ru",
+            "example.com"))))),
     _dns("drop", "Questions vanish", Drop(direction="up")),
     _dns("a-only", "Only A is forged, AAAA is honest", ForgeDns(_FOREIGN[:1], hops=59),
         does=(*(Dns(name, at=0.3 + 0.4 * i, times=4, every=2.1, kinds=(A,)) for i, name in enumerate(_ASKED)),

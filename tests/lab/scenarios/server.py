@@ -7,9 +7,9 @@ from dataclasses import replace
 from tests.lab.actions.limits import Slow
 from tests.lab.actions.oddities import Hops
 from tests.lab.actions.resets import Headers, Later, Reset
-from tests.lab.actions.stops import Lose
+from tests.lab.actions.stops import Drop, Lose
 from tests.lab.middlebox import Delays
-from tests.lab.rules import Rule
+from tests.lab.rules import Rule, Together
 from tests.lab.scenario import Scenario
 from tests.lab.scenarios.call import WHATSAPP, calls
 from tests.lab.scenarios.common import LONG, NEAR_BOX, SIGNAL, TG, WA, WA_FRONT, attempts, everyday, interleaved
@@ -36,7 +36,8 @@ def _site(
 
 def _box(name: str, about: str, action, cause: str, does: tuple[Activity, ...] = _USUAL, **more) -> Scenario:
     trigger = more.pop("trigger", Trigger(addresses=("157.240.0.60",)))
-    return Scenario(f"server-{name}", "server", about, does, (Rule(trigger, action, cause),), NEAR_BOX, **more)
+    path = more.pop("path", NEAR_BOX)
+    return Scenario(f"server-{name}", "server", about, does, (Rule(trigger, action, cause),), path, **more)
 
 
 # fmt: off
@@ -105,7 +106,8 @@ ALL = [  # a table, one scenario after the other
         "route_change", does=(attempts(WA, 3, 3, down=40_000, pace=(150, 2000)), attempts(WA_FRONT, 3, 3, at=1.5),
         *everyday(12))),
     _box("idle-reset", "A balancer resets connections older than five seconds",
-        Later(Reset(to="both", headers=Headers(ttl="peer", ipid=0, window=0)), 5.0), "load_balancer",
+        Later(Together(actions=(Reset(to="both", headers=Headers(ttl="peer", ipid=0, window=0)), Drop())), 5.0),
+        "load_balancer", path=Delays(0.0385, 0.0015),
         does=(Chat(address="157.240.0.60", at=0.5, times=3, every=3, messages=12, pause=0.8),
         Https(WA, at=1, times=3, every=3, hello="browser"), *everyday(14))),
     _site("paced", "Sends 400 kbit/s by its own will", does=(downloads(WA, 500_000, 2, pace=(40, 2000)),

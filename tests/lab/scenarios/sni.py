@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.lab.actions.oddities import Decoy
 from tests.lab.actions.payloads import alert
 from tests.lab.actions.resets import Headers, Inject
 from tests.lab.actions.stops import Drop, Limit
@@ -21,6 +22,7 @@ from tests.lab.scenarios.common import (
     everyday,
     interleaved,
 )
+from tests.lab.topology import Topology
 from tests.lab.traffic import Https
 from tests.lab.trigger import Trigger
 
@@ -34,7 +36,7 @@ _WA6 = "2a03:2880:f2ff:c5:face:b00c:0:167"
 def _named(name: str, about: str, action: Action | None, path: Delays = NEAR_BOX, residual: Residual | None = None,
            trigger: Trigger = BY_NAME, **more) -> Scenario:  # fmt: skip
     more.setdefault("does", (*interleaved(WA, WA_FRONT, **_SLOW, patience=9), *everyday(18)))
-    rules = (Rule(trigger, action, residual=residual),) if action else ()
+    rules = (*((Rule(trigger, action, residual=residual),) if action else ()), *more.pop("aside", ()))
     return Scenario(f"sni-{name}", "sni", about, rules=rules, path=path, **more)
 
 
@@ -74,6 +76,12 @@ ALL = [  # a table, one scenario after the other
         trigger=Trigger(sni=("discord.com", "discord.gg")), does=(attempts(DISCORD, 3, 5, patience=9),
         attempts("gateway.discord.gg", 2, 5, at=1.5, address="162.159.128.233", patience=9),
         attempts("shop.example.org", 4, 4, at=2.5), *everyday(16))),
+    _named("drop-decoy",
+        "A desync tool sends a false hello in front; the filter drops by protocol and address all the same",
+        Drop(direction="up"), trigger=Trigger(addresses=("157.240.0.60",), protocol="tls"),
+            topology=Topology(device=True),
+        aside=(Rule(Trigger(addresses=("157.240.0.60",), protocol="tls"), Decoy(), "local_packet_tool",
+            device=True),)),
     _named("drop-ech", "The public name of encrypted hellos (Russia 2024, net4people 417)", Drop(),
         trigger=Trigger(sni=("cloudflare-ech.com",)), does=(*interleaved("cloudflare-ech.com",
         "crypto.cloudflare.com", **_SLOW, patience=9), *everyday(18))),

@@ -189,6 +189,8 @@ ALL = [  # a table, one scenario after the other
         Trigger(prefixes=_HOSTING), does=(*(Https(site, at=0.5 + i, times=3, every=4, up=150_000, down=100,
         hello="browser", patience=12) for i, site in enumerate(("discord.com", "x.com"))), *_controls(250_000),
         *everyday(14))),
+    _freeze("freeze-two", "Two frozen flows, nothing large beside them", Drop(direction="down", kind="freeze"),
+        Trigger(prefixes=_HOSTING, down_bytes=16_000), does=(downloads("x.com", 250_000, 2, 3), *everyday(16))),
     _freeze("freeze-one", "A single frozen flow", Drop(direction="down", kind="freeze"),
         Trigger(prefixes=_HOSTING, down_bytes=16_000), does=(downloads("x.com", 250_000, 1), *_controls(250_000),
         *everyday(14))),
