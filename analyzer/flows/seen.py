@@ -14,7 +14,7 @@ from analyzer.tables import (
     ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table,
 )  # fmt: skip
 
-BULKY = 50_000  # bytes in one direction: below this no rate can be fitted
+BULKY = 20_000  # bytes in one direction from which on a flow's share of a common limit matters
 _FROM_TEXT = {
     "client": "client", "server": "server", "target": "target", "service": "service", "role": "role", "by": "identified_by",
     "protocol": "protocol", "answer": "answer", "issuer": "issuer", "redirect": "redirect", "ja4": "ja4",

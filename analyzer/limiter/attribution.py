@@ -20,7 +20,7 @@ from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.delay import QUEUE_SECONDS, SAMPLES
 from analyzer.limiter.leg import Leg, pool
 from analyzer.limiter.mechanism import EPOCHS, alike, nearly, polices, queue_rate, unheld
-from analyzer.limiter.units import TCP_PROTOCOL, UDP_PROTOCOL, Side, rates, unit_of
+from analyzer.limiter.units import UDP_PROTOCOL, Side, rates, unit_of
 from analyzer.tables import Cut
 
 NEAR = 60_000_000_000  # ns around the limited time in which others tell of the same line
@@ -92,8 +92,8 @@ def limits(side: Side) -> list[Held]:
     """The limits of each unit: its flows' own, or one that they share."""
     held: list[Held] = []
     for unit in np.unique(side.unit[side.fitted]).tolist():
-        members = np.flatnonzero(side.fitted & (side.unit == unit)).tolist()
-        found = _alone(side, members)
+        found = _alone(side, np.flatnonzero(side.fitted & (side.unit == unit)).tolist())
+        members = np.flatnonzero(side.tcp & (side.unit == unit) & (side.fitted | (side.lost > 0))).tolist()
         wanting = [i for i in members if _pressed(side.leg(i))]
         if len(wanting) > 1 and len(found) < len(wanting):  # one limit for all of them, of which each sees a part
             together = limited(
@@ -162,7 +162,7 @@ def judge(side: Side, held: list[Held], foreign: np.ndarray) -> list[Judged]:
 def unlucky(side: Side, held: list[Held], foreign: np.ndarray) -> list[Unlucky]:
     """Units with losses of their own, where nothing limits them."""
     limited_units = {int(side.unit[one.flows[0]]) for one in held}
-    whole = (side.attempts.proto == TCP_PROTOCOL) & (side.attempts.cut & Cut.GAP == 0)
+    whole = side.tcp & (side.attempts.cut & Cut.GAP == 0)
     lossy = whole & (side.lost >= EPOCHS)
     found = []
     for unit in np.unique(side.unit[lossy]).tolist():
@@ -189,7 +189,7 @@ def _comparable(side: Side, own: list[int], unit: int, foreign: np.ndarray) -> l
     far = far[far >= 0]
     if not len(far):
         return []
-    near = (a.proto == TCP_PROTOCOL) & (side.unit != unit) & foreign[side.rows] & (a.cut & Cut.GAP == 0)
+    near = side.tcp & (side.unit != unit) & foreign[side.rows] & (a.cut & Cut.GAP == 0)
     near &= a.syn_rtt >= AS_FAR * np.median(far)
     return np.flatnonzero(near).tolist()
 

@@ -18,6 +18,7 @@ from analyzer.limiter.units import UDP_HEADERS
 from analyzer.tables import Table
 
 SECONDS, PACKETS = 5.0, 100  # of the plateau
+ENDING = 1.0  # seconds at the end that are not judged
 EVEN = 0.15  # interquartile range of its rates second by second, over their median
 TOUCHES = 6.0  # packets within which nine of ten peaks come near the line
 LARGE = 500  # bytes of payload: data; PACKETS are judged by the mean of these
@@ -57,9 +58,10 @@ def fit(series: Table, up: bool) -> tuple[Envelope, Limit] | None:
     onset = int(np.argmax(_above(t, size, rate) >= 0.9 * _above(t, size, rate).max()))
     if t[-1] - t[onset] < SECONDS:
         return None
-    rate = float((total[-1] - total[onset + 1]) / (t[-1] - t[onset]))
+    last = int(np.searchsorted(t, t[-1] - ENDING))  # what comes last the application has less of
+    rate = float((total[last + 1] - total[onset + 1]) / (t[last] - t[onset]))
     above = _above(t, size, rate)
-    depth, after = float(above.max()), above[onset:]
+    depth, after = float(above.max()), above[onset:last]
     peaks = after[1:-1][(after[1:-1] >= after[:-2]) & (after[1:-1] > after[2:])]
     packet = float(size[large].mean())
     ceiling = (depth - float(np.quantile(peaks, 0.1))) / packet if len(peaks) else np.inf

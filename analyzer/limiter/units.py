@@ -17,6 +17,7 @@ from analyzer.signature import Knowledge, Seen
 from analyzer.tables import Cut, Table
 
 BULK = 50_000  # bytes of payload in one direction: below, no rate can be fitted [lab]
+PART = 20_000  # bytes of a flow that is fitted together with others: its packets are missing from theirs
 MOST = 256  # flows of one client and direction that are looked at, the largest
 SECONDS = 2.0  # and at least so long
 TCP_PROTOCOL, UDP_PROTOCOL = 6, 17
@@ -50,9 +51,14 @@ class Side:
         return a.lost_up + a.resent_up if self.up else a.lost_down + a.resent_down
 
     @cached_property
+    def tcp(self) -> np.ndarray:
+        return self.attempts.proto == TCP_PROTOCOL
+
+    @cached_property
     def fitted(self) -> np.ndarray:
-        """Flows that can be fitted: TCP, and long enough."""
-        return (self.attempts.proto == TCP_PROTOCOL) & (self.attempts.end - self.attempts.start >= SECONDS * 1e9)
+        """Flows that can be fitted alone: TCP, large and long enough."""
+        size = self.attempts.new_up if self.up else self.attempts.new_down
+        return self.tcp & (size >= BULK) & (self.attempts.end - self.attempts.start >= SECONDS * 1e9)
 
     def leg(self, i: int) -> Leg:
         """This direction of the i-th flow."""
@@ -83,7 +89,7 @@ def sides(seen: Seen) -> Iterator[Side]:
     honest = np.isin(a.flow, np.array(seen.bulky(), np.int64)) & (a.cut & (Cut.PROXIED | Cut.ONE_DIRECTION) == 0)
     for up in (False, True):
         size = a.new_up if up else a.new_down
-        rows = np.flatnonzero(honest & (size >= BULK))
+        rows = np.flatnonzero(honest & (size >= PART))
         for client in np.unique(a.client[rows]).tolist():
             mine = rows[a.client[rows] == client]
             if len(mine) > MOST:
