@@ -110,19 +110,36 @@ def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
     if not len(rows):
         return numbers
     a = attempts
-    rows = rows[np.lexsort((a.start[rows], *(a.columns[name][rows] for name in _RETRY)))]
-    same = np.zeros(len(rows), bool)
-    same[1:] = True
-    for name in _RETRY:
-        same[1:] &= a.columns[name][rows[1:]] == a.columns[name][rows[:-1]]
-    start, failed = a.start[rows], fate[rows] >= Fate.FAILED
-    gap = np.diff(start, prepend=start[0])
+    rows, same = _in_runs(a, rows, _RETRY)
+    gap = np.diff(a.start[rows], prepend=a.start[rows[0]])
     turned = np.concatenate(([False], _turned_between(a, fate, rows[:-1], rows[1:]))) & (gap >= AT_ONCE)
-    ungreeted = (a.stage[rows] == Stage.SYN) & failed
-    after_failure = np.concatenate(([False], failed[:-1] & ~ungreeted[:-1]))
-    residual = ungreeted & after_failure & (gap < RESIDUAL)
-    numbers[rows] = np.cumsum(~(same & (((gap < ATTEMPT) & ~turned) | residual))) - 1
+    numbers[rows] = np.cumsum(~(same & (gap < ATTEMPT) & ~turned)) - 1
+    dead, cut = _aftermath(a, rows, fate)
+    numbers[dead] = numbers[cut]
+    numbers[rows] = np.unique(numbers[rows], return_inverse=True)[1].reshape(-1)
     return numbers
+
+
+def _in_runs(a: Table, rows: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows sorted by columns and then by time, and whether each is like the one before it."""
+    rows = rows[np.lexsort((a.start[rows], *(a.columns[name][rows] for name in names)))]
+    same = np.ones(len(rows), bool)
+    same[0] = False
+    for name in names:
+        same[1:] &= a.columns[name][rows[1:]] == a.columns[name][rows[:-1]]
+    return rows, same
+
+
+def _aftermath(a: Table, rows: np.ndarray, fate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Failures without a SYN/ACK, and the greeted failure that each of them may be the aftermath of."""
+    rows, same = _in_runs(a, rows, _RETRY[:-1])  # a SYN has no hello whose make could be compared
+    failed = fate[rows] >= Fate.FAILED
+    dead = failed & (a.stage[rows] == Stage.SYN)
+    here = np.arange(len(rows))
+    first = np.maximum.accumulate(np.where(same, 0, here))
+    last = np.maximum.accumulate(np.where(dead, -1, here))  # that was greeted, up to here
+    dead &= (last >= first) & failed[last] & (a.start[rows] - a.start[rows[last]] < RESIDUAL)
+    return rows[dead], rows[last[dead]]
 
 
 def _turned_between(a: Table, fate: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from analyzer.signature import Loaded
 from signatures import name_effect
 from tests.analyzer.wire.hellos import hello, records, server_name
 from tests.conversation import Conversation, Names, analyze
+from tests.lookups import Lookups
 
 NAME, SECOND, OTHER = "web.whatsapp.com", "mmg.whatsapp.net", "cdn.example.net"
 HOST, SAME_NETWORK, ELSEWHERE = "157.240.0.60", "157.240.9.9", "31.13.72.52"
@@ -85,7 +86,11 @@ def other_make(at, name=OTHER, server=HOST):
         [*between(5, 0), *between(0, 5, start=-900_000)],  # long ago
         [*between(5, 0), *between(5, 0, start=EVERY / 2, name=SECOND)],  # the others fail too
         [*(Conversation(None, HOST, at=EVERY * n).open().up("PA", b"?").reset() for n in range(5)), *between(0, 5)],
-        [*(Conversation(NAME, HOST, at=EVERY * n).up("S", after=0).reset(seq=0) for n in range(5)), *between(0, 5)],
+        [
+            Lookups(at=-5000).ask(NAME).answer(HOST).packets,  # its name is known, and was never spoken
+            *(Conversation(None, HOST, at=EVERY * n).up("S", after=0).reset(seq=0) for n in range(5)),
+            *between(0, 5),
+        ],
     ],
 )
 def test_no_name_effect(talks):
