@@ -39,11 +39,13 @@ def destination(wanted: str, inputs: Sequence[str] = ()) -> Path:
     return path
 
 
-def report_file(wanted: str | None, inputs: Sequence[str] = ()) -> Path | None:
-    """The same for a report: its suffix must name a format."""
-    if wanted is None:
+def report_file(wanted: Sequence[str] | None, inputs: Sequence[str] = ()) -> Path | None:
+    """The same for a report: there is only one, and its suffix must name a format."""
+    if not wanted:
         return None
-    path = destination(wanted, inputs)
+    if len(wanted) > 1:
+        raise UsageError("one report at a time: give -o once")
+    path = destination(wanted[0], inputs)
     format_of(path)
     return path
 

@@ -17,6 +17,8 @@ from analyzer.signature import Rule
 from signatures.knowledge.services import Service, Services
 
 RuleId = Annotated[str | None, typer.Argument(metavar="ID", hidden=True)]
+All = Annotated[bool, typer.Option("--all", help="Every address block of a service.")]
+MOST_BLOCKS = 8  # address blocks shown unasked: some services have thousands
 ServiceId = Annotated[str | None, typer.Argument(metavar="ID", hidden=True)]
 
 
@@ -36,14 +38,14 @@ def rules(rule: RuleId = None, lang: options.Lang = "en") -> None:
         raise UsageError(f"there is no rule {rule!r}; `interference rules` lists them all")
 
 
-def services(service: ServiceId = None, circumvention: options.Circumvention = False) -> None:
+def services(service: ServiceId = None, everything: All = False, circumvention: options.Circumvention = False) -> None:
     """The services that are known by name, address or bytes. With an ID, all about that one, with its sources."""
     known = {found.id: found for found in Services.load().all_services()}
     if service is None:
         rows = [(s.id, s.kind, s.name, " ".join(s.names)) for s in known.values()]
         _print_table(("ID", "KIND", "NAME", "ROLES"), rows)
     elif service in known:
-        about = _about_service(known[service])
+        about = _about_service(known[service], everything)
         columns.show_pairs(about if circumvention else _discreet(about), console())
     else:
         raise UsageError(f"there is no service {service!r}; `interference services` lists them all")
@@ -61,7 +63,7 @@ def _about_rule(rule: Rule, method: str, words: Words) -> Iterator[tuple[str, li
     yield "signature", [method]
 
 
-def _about_service(service: Service) -> Iterator[tuple[str, list[str]]]:
+def _about_service(service: Service, everything: bool) -> Iterator[tuple[str, list[str]]]:
     facts = service.facts
     yield "id", [service.id]
     yield "name", [service.name]
@@ -70,13 +72,20 @@ def _about_service(service: Service) -> Iterator[tuple[str, list[str]]]:
     yield "domestic in", [" ".join(service.domestic_in)]
     for role, names in service.names.items():
         yield f"names, {role}", [" ".join(names)]
-    yield f"addresses, {service.scope}", [" ".join(service.prefixes)]
+    yield f"addresses, {service.scope}", _blocks(service.prefixes, everything)
     yield "addresses of", [service.addresses_of or ""]
     yield "ports", [f"{row['on']}  {row.get('role', '')}  {row.get('use', '')}" for row in facts.get("ports", ())]
     yield "on the wire", [f"{row['name']}, {row['where']}: {row['rule']}" for row in facts.get("wire", ())]
     yield "notes", list(facts.get("notes", ()))
     yield "sources", [f"{row['where']} ({row.get('date') or row.get('read')})" for row in facts.get("sources", ())]
     yield "date", [facts["date"]]
+
+
+def _blocks(prefixes: Sequence[str], everything: bool) -> list[str]:
+    more = 0 if everything else len(prefixes) - MOST_BLOCKS
+    if more <= 0:
+        return [" ".join(prefixes)]
+    return [" ".join(prefixes[:MOST_BLOCKS]), f"and {more} more (--all)"]
 
 
 def _discreet(rows: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:

@@ -24,7 +24,10 @@ Capture = Annotated[str, typer.Argument(metavar="CAPTURE", hidden=True)]
 Frame = Annotated[int | None, typer.Option(min=1, metavar="N", help="The conversation of this frame.")]
 Stream = Annotated[str | None, typer.Option(metavar="[tcp:|udp:]N", help="tshark's tcp.stream or udp.stream.")]
 Flow = Annotated[int | None, typer.Option(min=0, metavar="N", help="The number that reports give it.")]
-Count = Annotated[int, typer.Option("-c", "--count", min=0, metavar="N", help="Packets to dissect; 0 for none.")]
+Count = Annotated[
+    int | None,
+    typer.Option("-c", "--count", min=0, metavar="N", help="Dissect its first N packets; 0 for none."),
+]
 
 
 def inspect(
@@ -32,14 +35,14 @@ def inspect(
     frame: Frame = None,
     stream: Stream = None,
     flow: Flow = None,
-    count: Count = 20,
+    count: Count = None,
     circumvention: options.Circumvention = False,
     lang: options.Lang = "en",
 ) -> None:
     """Why did this connection end as it did?
 
     Says how far it came, what ended it, and what speaks for and against interference, with frames and measured values.
-    Then come its packets (with --frame that one alone) as tshark dissects them.
+    Then comes, as tshark dissects it, the packet that tells most, or that of --frame; with -c, its first packets.
     """
     if capture == asked.STDIN:
         raise UsageError("inspect reads a capture more than once: give a file")
@@ -52,10 +55,13 @@ def inspect(
     assert flows is not None
     row = _row(flows, capture, frame, stream, flow)
     conversation.show(result if circumvention else discreet(result), row, console(), words)
-    if frame is not None:
-        _dissect(capture, source.info, f"frame.number == {frame}", count)
-    elif picked := filters.conversations([conversation.key(flows.row(row))]):
-        _dissect(capture, source.info, picked, count)
+    asked_for = flows.row(row)
+    alone = frame if frame is not None or count is not None else conversation.telling(result, asked_for.flow)
+    picked = filters.conversations([conversation.key(asked_for)]) if alone is None else f"frame.number == {alone}"
+    shown = _dissect(capture, source.info, picked, 1 if count is None else count) if picked else 0
+    packets = asked_for.packets_up + asked_for.packets_down
+    if shown and frame is None and count is None and shown < packets:
+        complain(f"1 of {packets} packets is dissected; -c {packets} shows all")
 
 
 def _row(flows: Table, capture: str, frame: int | None, stream: str | None, flow: int | None) -> int:
@@ -86,10 +92,10 @@ def _stream(given: str) -> tuple[tuple[int, ...], int]:
     return among, int(number)
 
 
-def _dissect(capture: str, info: SourceInfo, picked: str, count: int) -> None:
-    """Print the packets that a display filter picks, or one line that says why not."""
+def _dissect(capture: str, info: SourceInfo, picked: str, count: int) -> int:
+    """Print the packets that a display filter picks, or one line that says why not; gives how many were printed."""
     if not count:
-        return
+        return 0
     from analyzer.sources import tshark
 
     try:
@@ -97,8 +103,9 @@ def _dissect(capture: str, info: SourceInfo, picked: str, count: int) -> None:
             packets = tshark.dissect(path, picked, count)
     except (MissingToolError, CaptureError) as error:
         complain(f"without dissection: {error}")
-        return
+        return 0
     for packet in packets:
         typer.echo()
         for line in packet.splitlines():
             typer.echo(visible(line.removeprefix(":").expandtabs(2)))
+    return len(packets)

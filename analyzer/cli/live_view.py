@@ -81,6 +81,7 @@ class View:
         now = time.monotonic()
         self._rested = now + REST * (now - self._asked)
         result = result if self._manner.circumvention else discreet(result)
+        result = sentences.in_language(result, self._words)
         self._result = api.only(result, self._target) if self._target else result
 
     def _picture(self) -> Group:

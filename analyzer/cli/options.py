@@ -8,8 +8,8 @@ import typer
 
 Captures = Annotated[list[str] | None, typer.Argument(metavar="CAPTURE", hidden=True)]
 Read = Annotated[list[str] | None, typer.Option("-r", "--read", metavar="FILE", help="A capture, as tcpdump names it.")]
-Output = Annotated[
-    str | None,
+Output = Annotated[  # several are refused rather than the last one taken
+    list[str] | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write a report: .html, .md, .json, .csv or .parquet."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each capture.")]

@@ -55,12 +55,18 @@ class Outlet:
     ):
         if meta and (file is None or report.format_of(file) not in ("csv", "parquet")):
             raise UsageError("--meta is for CSV and Parquet: give -o FILE.csv or -o FILE.parquet too")
+        format = report.format_of(file) if file is not None else None
+        if manner.redact and not as_json and format is None:
+            raise UsageError("--redact is for what leaves your hands: give --json or -o FILE too")
+        if manner.redact and manner.full and format in ("html", "markdown"):
+            raise UsageError("--redact and --full contradict each other")
         self.manner = manner
         self.as_json = as_json
         self.file = file
         self.failing = failing
         self.meta = meta or {}
         self._kept: list[Result] = []
+        self._said = False  # one answer at least, in words
         self._code = exits.FINE
 
     def take(self, result: Result) -> None:
@@ -74,6 +80,9 @@ class Outlet:
         if self.as_json:
             print_json(result, self.manner)
         elif self.file is None and result.error is None:
+            if self._said:
+                console().print()
+            self._said = True
             print_words(result, self.manner)
 
     def close(self, interrupted: bool = False) -> int:
@@ -106,7 +115,9 @@ class Outlet:
 def print_words(result: Result, manner: Manner) -> None:
     from analyzer.report.terminal import show
 
-    for lang in manner.langs:
+    for number, lang in enumerate(manner.langs):
+        if number:
+            console().print()
         show(result, console(), Words(lang), everything=manner.everything, circumvention=manner.circumvention)
 
 

@@ -77,6 +77,7 @@ def show(result: Result, row: int, console: Console, words: Words) -> None:
     """
     from rich.text import Text
 
+    result = sentences.in_language(result, words)
     assert result.flow_table is not None
     flow = result.flow_table.row(row)
     console.print(Text(_title(flow, words), "bold"))
@@ -90,6 +91,15 @@ def show(result: Result, row: int, console: Console, words: Words) -> None:
             console.print()
             console.print(Text(words.say(label), "bold"))
             show_pairs([(finding.rule.id, _reasons(finding, words)) for finding in findings], console)
+
+
+def telling(result: Result, flow: int) -> int | None:
+    """The frame that says most: of the strongest evidence about a conversation, rather what was done than what set it off."""
+    about = [f for f in result.findings if f.flows == (flow,) and f.rule.leans in ("interference", "genuine")]
+    for found in evidence.by_rule(about):
+        if frames := sorted(found[0].witnesses, key=lambda witness: witness.role == "trigger"):
+            return frames[0].frame
+    return None
 
 
 def key(flow: SimpleNamespace) -> FlowKey:

@@ -87,7 +87,7 @@ def comparison(differences: Sequence[Difference], words: Words, service_names: d
             continue
         name = visible(difference.target)
         if difference.service:
-            service = visible(service_names.get(difference.service, difference.service))
+            service = visible(words.service(service_names.get(difference.service, difference.service)))
             name = words.say("{service}: {name}", service=service, name=name)
         mark = "●" if difference.differs else "○" if difference.worse else " "
         states = [_state(v, words) for v in (difference.affected, difference.control)]

@@ -38,7 +38,7 @@ def render(
     """
     result = result if full else forwardable(result, words)
     result = result if circumvention else discreet(result, words)
-    blocks = _Page(result, words, full, circumvention, everything).blocks()
+    blocks = _Page(sentences.in_language(result, words), words, full, circumvention, everything).blocks()
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

@@ -190,6 +190,19 @@ ROLES = {  # of a service; any other word is shown as it is
     "other": N_("other"),
 }
 
+GROUPS = (  # names of the services data that are no brands
+    N_("Connectivity checks"),
+    N_("Public STUN servers"),
+    N_("Time servers"),
+    N_("Apple push"),
+    N_("Google push (FCM)"),
+    N_("Huawei push"),
+    N_("Mozilla push"),
+    N_("RuStore push"),
+    N_("Windows push"),
+    N_("Xiaomi push"),
+)
+
 AUXILIARY = frozenset({"check", "dns", "time", "stun", "push"})  # roles that nobody uses for their own sake
 
 VANTAGES = {

@@ -7,6 +7,7 @@ Names that came from the wire pass through `quote`, so that each renderer makes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.report import causes, phrases
@@ -43,6 +44,11 @@ class Service(NamedTuple):
     in_part: bool
     worst: tuple[Verdict, ...]  # the verdicts in that state
     verdicts: tuple[Verdict, ...]
+
+
+def in_language(result: Result, words: Words) -> Result:
+    """The same result with its services called as in that language."""
+    return replace(result, service_names={id: words.service(name) for id, name in result.service_names.items()})
 
 
 def headline(result: Result, words: Words) -> str:

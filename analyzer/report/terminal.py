@@ -47,7 +47,8 @@ def show(
     circumvention : bool
         Circumvention tools may be named.
     """
-    _Page(result if circumvention else discreet(result, words), console, words, everything, circumvention).show()
+    result = sentences.in_language(result if circumvention else discreet(result, words), words)
+    _Page(result, console, words, everything, circumvention).show()
 
 
 class _Page:

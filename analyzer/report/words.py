@@ -76,6 +76,10 @@ class Words:
         """What a rule means: signatures write it in English, a catalogue may have it in this language."""
         return self._catalogue.gettext(says) if says else says
 
+    def service(self, name: str) -> str:
+        """What a service is called: brands stay as they are, groups such as time servers have a name in every language."""
+        return self._catalogue.gettext(name) if name else name
+
     def number(self, value: float, digits: int = 0) -> str:
         """A count or quantity with this language's separators (never for frame numbers: they are typed elsewhere)."""
         whole, _, fraction = f"{value:z,.{digits}f}".partition(".")  # z: what rounds to nothing has no sign

@@ -36,7 +36,7 @@ class Page:
     def __init__(self, result: Result, words: Words, prefix: str, full: bool, circumvention: bool, everything: bool):
         self.app = advice.recognise(result.capture)  # its name tells nothing about its owner
         result = result if full else forwardable(result, words)
-        self.result = result if circumvention else discreet(result, words)
+        self.result = sentences.in_language(result if circumvention else discreet(result, words), words)
         self.words, self.prefix = words, prefix
         self.full, self.circumvention, self.everything = full, circumvention, everything
         self.say = words.say

@@ -119,6 +119,9 @@ def test_languages_follow_one_another():
         ([DEMO, "--meta", "country=IR"], "--meta is for CSV and Parquet"),
         (["--no-such-option", DEMO], "--no-such-option"),
         (["anlyze", DEMO], "did you mean 'analyze'?"),
+        ([DEMO, "--redact"], "--redact is for what leaves your hands"),
+        ([DEMO, "-o", "a.json", "-o", "b.html"], "one report at a time"),
+        ([DEMO, "-o", "a.html", "--full", "--redact"], "contradict each other"),
         (["nonsense"], "there is no command and no file 'nonsense'"),
         (["nonsense", "-o", "report.html"], "there is no command and no file 'nonsense'"),
     ],
@@ -133,6 +136,11 @@ def test_a_capture_may_be_called_like_a_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "analyse").write_bytes(HEADER)
     assert call("analyse").code == 0  # not taken for a slip of the pen
+
+
+def test_answers_stand_apart():
+    one = call(DEMO).out
+    assert call(DEMO, DEMO).out == f"{one}\n{one}"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["analyze", "--help"], ["live", "-h"], ["--version"]])

@@ -47,6 +47,13 @@ def test_lists_made_for_circumvention_tools_are_named_when_asked_for():
     assert TOOLS.search(open_.out.lower())
 
 
+def test_address_blocks_are_counted_rather_than_listed_unless_all_are_asked_for():
+    whatsapp = next(service for service in SERVICES if service.id == "whatsapp")
+    short, whole = call("services", "whatsapp").out, call("services", "whatsapp", "--all").out
+    assert f"and {len(whatsapp.prefixes) - 8} more (--all)" in short and whatsapp.prefixes[8] not in short
+    assert " ".join(whatsapp.prefixes) in whole and "(--all)" not in whole
+
+
 @pytest.mark.parametrize("command", ["rules", "services"])
 def test_what_there_is_not(command):
     ran = call(command, "nonsense")

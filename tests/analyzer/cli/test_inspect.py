@@ -84,6 +84,14 @@ def test_tshark_dissects_the_first_packets_of_a_flow():
     assert call("inspect", DEMO, "--flow", "6", "-c", "3").out.count("\nPacket ") == 3
 
 
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_unasked_only_the_packet_that_tells_most_is_dissected_and_a_line_says_how_to_see_all():
+    ran = call("inspect", DEMO, "--flow", "6")
+    assert ran.out.count("\nPacket ") == 1 and "Connection reset (RST)" in ran.out.partition("\nPacket ")[2]
+    assert ran.err == "interference: 1 of 11 packets is dissected; -c 11 shows all\n"
+    assert call("inspect", DEMO, "--flow", "6", "-c", "11").out.count("\nPacket ") == 11
+
+
 def test_without_tshark_one_line_says_so(monkeypatch):
     monkeypatch.setenv("PATH", "")
     ran = call("inspect", DEMO, "--flow", "6")

@@ -102,6 +102,11 @@ def test_evidence_comes_once_a_rule_the_strongest_first_with_a_count():
     assert text.index("talks_on: The server") < text.index("name_effect: At the same")
 
 
+def test_groups_of_services_have_a_name_in_every_language():
+    sample = results.result(results.works("time.example", "time", "time"), service_names={"time": "Time servers"})
+    assert "Серверы времени" in shown(sample, Words("ru")) and "Time servers" in shown(sample)
+
+
 def test_the_network_is_said_to_work_only_where_something_abroad_did():
     def said(why: str) -> str:
         return shown(results.result(results.works(), network=Network("normal", why)))
