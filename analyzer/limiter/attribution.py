@@ -174,11 +174,12 @@ def unlucky(side: Side, held: list[Held], foreign: np.ndarray) -> list[Unlucky]:
         if len(by_chance) < FLOWS or len(controls) < FLOWS:
             continue
         legs = [side.leg(i) for i in by_chance]
-        tested = chance.unlucky(chance.seconds(legs), chance.seconds([side.leg(i) for i in controls]))
-        if tested is not None and tested[0] <= chance.SURE:
-            lost = np.concatenate([one.offered.lost for one in legs])
+        theirs = chance.seconds([side.leg(i) for i in controls], chance.PACKETS)
+        tested = chance.unlucky(chance.seconds(legs, chance.OWN_PACKETS), theirs)
+        share = float(np.concatenate([one.offered.lost for one in legs]).mean())
+        if tested is not None and chance.sure(share, tested[0]):
             first = min(one.origin + float(one.offered.t[one.offered.lost][0]) for one in legs)
-            found.append(Unlucky(tuple(by_chance), float(lost.mean()), *tested, first, np.array(controls)))
+            found.append(Unlucky(tuple(by_chance), share, *tested, first, np.array(controls)))
     return found
 
 

@@ -19,10 +19,10 @@ from analyzer.limiter.leg import Leg
 from analyzer.limiter.mechanism import EPOCHS, fits, queue_rate
 
 SHARE = 0.03  # of packets lost: below, a loss-based sender's own probing is enough of a cause (RFC 5681: 1.5 / window²)
-PACKETS = 10  # that a second must have seen
+OWN_PACKETS, PACKETS = 2, 10  # that a second must have seen; of the controls', more, for with few packets few are lost
 NO_BUCKET = 0.80  # AUC from which on losses look like a bucket's or a queue's
 LEAST = 3  # the controls' seconds
-SURE = 1e-3  # p-value, before losses are called one service's
+SURE = (0.03, 1e-3), (0.10, 1e-2)  # (share lost, p-value) before losses are called one service's
 
 
 class Seconds(NamedTuple):
@@ -43,14 +43,19 @@ def memoryless(leg: Leg, seed: int) -> bool:
     return queue_rate(leg, found) is None
 
 
-def seconds(legs: Sequence[Leg]) -> Seconds:
-    """Seconds of several flows, merged."""
+def sure(share: float, p: float) -> bool:
+    """Whether so much loss at such a p-value is more than bad luck."""
+    return any(share >= least and p <= most for least, most in SURE)
+
+
+def seconds(legs: Sequence[Leg], packets: int) -> Seconds:
+    """Seconds of several flows, merged, with at least so many packets."""
     if not legs:
         return Seconds(np.empty(0, np.int64), np.empty(0, bool))
     when = np.concatenate([np.floor(one.offered.t + one.origin).astype(np.int64) for one in legs])
     lost = np.concatenate([one.offered.lost for one in legs])
     which, where = np.unique(when, return_inverse=True)
-    enough = np.bincount(where.reshape(-1), minlength=len(which)) >= PACKETS
+    enough = np.bincount(where.reshape(-1), minlength=len(which)) >= packets
     return Seconds(which[enough], (np.bincount(where.reshape(-1), lost, len(which)) > 0)[enough])
 
 

@@ -26,7 +26,7 @@ def test_limits_and_rare_losses_are_something_else(path):
 
 def test_an_outage_is_a_few_seconds_and_not_a_hundred_packets():
     one = one_leg([Queue(50_000, 30_000), Outage(3.0, 5.0)], total=1_000_000)
-    when, bad = seconds([one])
+    when, bad = seconds([one], 10)
     assert len(when) > 10
     assert bad[(when < when[0] + 3) | (when > when[0] + 8)].sum() <= bad.sum()
 
@@ -47,4 +47,4 @@ def test_only_seconds_among_the_bad_ones_are_compared():
 def test_without_losses_nothing_is_tested():
     quiet = Seconds(np.arange(9), np.zeros(9, bool))
     assert unlucky(quiet, quiet) is None
-    assert not len(seconds([]).when)
+    assert not len(seconds([], 1).when)
