@@ -87,13 +87,20 @@ class Outlet:
 
     def close(self, interrupted: bool = False) -> int:
         """Write the report, if one was asked for; gives the exit code."""
-        if self.file is not None:
+        if self.file is not None and self._worth_reading(self.file):
             self._write(self.file)
             complain(f"{self.file} is written")
         if interrupted:
             complain("interrupted: the answer is about what came up to then")
             return exits.INTERRUPTED
         return self._code
+
+    def _worth_reading(self, file: Path) -> bool:
+        """Tables keep what went wrong with each capture; a report for people on none at all would only replace a good one."""
+        if report.format_of(file) not in ("html", "markdown") or any(result.error is None for result in self._kept):
+            return True
+        complain(f"{file} is not written: there is nothing to report")
+        return False
 
     def _write(self, file: Path) -> None:
         manner = self.manner

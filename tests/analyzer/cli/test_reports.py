@@ -99,3 +99,12 @@ def test_where_nothing_can_be_written_one_line_says_so(arguments):
         done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert done.stderr == b"interference: the answer cannot be written: No space left on device\n"
+
+
+def test_nothing_is_reported_on_no_capture(tmp_path):
+    report, table = tmp_path / "report.html", tmp_path / "table.csv"
+    ran = call(str(tmp_path / "gone.pcap"), "-o", str(report))
+    assert (ran.code, report.exists()) == (3, False)
+    assert ran.err.splitlines()[1:] == [f"interference: {report} is not written: there is nothing to report"]
+    assert call(str(tmp_path / "gone.pcap"), "-o", str(table)).code == 3
+    assert "there is no such file" in table.read_text()
