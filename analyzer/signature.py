@@ -133,6 +133,9 @@ class Finished(Protocol):
     def segments(self, i: int, up: bool) -> list[Segment]:
         """Kept payload of the i-th flow in one direction, in capture order, copies included."""
 
+    def in_order(self, up: bool) -> np.ndarray:
+        """Of each flow, whether its kept TCP payload in one direction came in order: no gap, no copy, no overlap."""
+
     def stream(self, i: int, up: bool) -> bytes:
         """The same, reassembled from the first byte up to the first gap; the first copy of a byte wins."""
 

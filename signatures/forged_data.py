@@ -70,9 +70,9 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """What each flow's answers say about who made them."""
     findings = []
     flows, packets = done.flows, done.packets
-    for i in range(len(flows)):
+    for i in np.flatnonzero(~done.in_order(False)).tolist():
         pieces = done.segments(i, False)
-        if len(pieces) > 1 and _overlapping(pieces):
+        if _overlapping(pieces):
             findings += _overlap(flows.row(i), pieces, done.rows(i))
     own = ~packets.up & (packets.icmp < 0) & (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_RST == 0)
     bare = own & (packets.tsval < 0) & (packets.kind != Kind.KEEPALIVE)

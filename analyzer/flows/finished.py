@@ -64,7 +64,7 @@ class FinishedFlows:
         number, size = count_heads(self.arenas, self.slots, len(self), counts)
         table, data = np.zeros(4 * number, np.int64), np.zeros(size, np.uint8)
         collect_heads(self.arenas, self.slots, len(self), table, data)
-        return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data.tobytes())
+        return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data)
 
     def ends(self, i: int) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
         """Both ends of the i-th flow: the four words of the address as bytes, and the port."""
@@ -81,6 +81,17 @@ class FinishedFlows:
         """`stream` of every flow of the batch."""
         sides = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client)
         return list(map(self._stream, sides.tolist(), (self.state[:, PROTO] == 6).tolist()))
+
+    def in_order(self, up: bool) -> np.ndarray:
+        sides = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client)
+        return np.array(self._heads.whole, bool)[sides]
+
+    def first_bytes(self, up: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(bytes, begin, end): where in them each flow's stream stands; nothing where it came out of order, or is no TCP."""
+        sides, heads = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client), self._heads
+        begin = np.array(heads.begin, np.int64)
+        plain = (self.state[:, PROTO] == 6) & np.array(heads.whole, bool)[sides]
+        return heads.octets, begin[sides], np.where(plain, begin[sides + 1], begin[sides])
 
     def _stream(self, side: int, tcp: bool) -> bytes:
         heads = self._heads
@@ -124,14 +135,15 @@ class FinishedFlows:
 class Heads(NamedTuple):
     """Kept payload of both sides of each flow, side after side: the 2 i-th is the sender of flow i's first packet."""
 
-    data: bytes
+    octets: np.ndarray
+    data: bytes  # the same
     begin: list[int]  # where each side's bytes begin in `data`, and where the last one's end
     whole: list[bool]  # the side's segments follow one another as they came
     first: np.ndarray  # each side's first segment, and the number of all
     table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
 
     @classmethod
-    def of(cls, segments: np.ndarray, first: np.ndarray, data: bytes) -> Heads:
+    def of(cls, segments: np.ndarray, first: np.ndarray, data: np.ndarray) -> Heads:
         """From segments (frame, time, sequence number, length) that stand in `data` one after the other."""
         ends = np.concatenate(([0], np.cumsum(segments[:, 3])))
         broken = np.zeros(len(segments) + 1, np.int64)
@@ -139,7 +151,8 @@ class Heads(NamedTuple):
         broken[first] = 0  # a side's first segment follows nothing
         breaks = np.cumsum(broken)
         whole = breaks[np.maximum(first[1:] - 1, 0)] == breaks[first[:-1]]
-        return cls(data, ends[first].tolist(), whole.tolist(), first, np.column_stack((segments, ends[:-1])))
+        table = np.column_stack((segments, ends[:-1]))
+        return cls(data, data.tobytes(), ends[first].tolist(), whole.tolist(), first, table)
 
     def segments(self, side: int) -> list[Segment]:
         rows = self.table[self.first[side] : self.first[side + 1]].tolist()

@@ -6,6 +6,7 @@ same client, then strict byte patterns, then a dedicated address prefix. The row
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +14,17 @@ import numpy as np
 from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import FinishedFlows
+from analyzer.flows.hellos import FOUND, Hellos
 from analyzer.signature import Knowledge, Label
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
 from analyzer.wire.certificate import signers
-from analyzer.wire.client_hello import parse_client_hello, peek_server_name
+from analyzer.wire.client_hello import MAX_SESSION_ID, parse_client_hello, peek_server_name
+from analyzer.wire.names import text
 from analyzer.wire.server_flight import parse_server_flight
-from analyzer.wire.tls import APPLICATION_DATA, CLIENT_HELLO, SERVER_HELLO, behind_preamble, looks_like_tls
+from analyzer.wire.tls import (
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, MESSAGE_HEADER, RECORD_HEADER, SERVER_HELLO, behind_preamble,
+    looks_like_tls,
+)  # fmt: skip
 
 _DNS_PORTS = (53,)
 _LONG_HEADER = 0xC0  # form and fixed bits (RFC 9000 §17.2)
@@ -49,6 +55,8 @@ class Identifier:
         self.known = known
         self.dns = dns_watch
         self.apps = apps
+        self._hellos = Hellos()
+        self._label_name = lru_cache(_NAMES)(known.label_name)
 
     def identify(self, done: FinishedFlows) -> None:
         flows = done.flows
@@ -62,12 +70,15 @@ class Identifier:
             flows.first_frame.tolist(),
             strict=True,
         )
+        hellos = self._hellos.read(*done.first_bytes(True))
         said: list[Words] = []
         known: list[tuple[str | None, ...]] = []
         for i, (client, server, port, proto, frame) in enumerate(ends):
             up, down = ups[i], downs[i]
             words = _NOTHING
-            if spoke[i]:
+            if hellos[i][FOUND]:
+                words = self._plain_tls(hellos[i], up, down)
+            elif spoke[i]:
                 words = read_tcp(up, down) if proto == TCP else read_udp(done, i, up, down, port)
             said.append(words)
             dns_name = self.dns.name_of(client, server, frame)
@@ -88,6 +99,13 @@ class Identifier:
         owed = np.maximum(expects - flows.new_down, 0)
         flows.columns["left_down"] = np.where(expects >= 0, owed, flows.left_down)
 
+    def _plain_tls(self, found: tuple[int, ...], up: bytes, down: bytes) -> Words:
+        """The words of a stream that begins with an ordinary hello, without reading it all again."""
+        hello = self._hellos.hello(found, up)
+        name = _name_of(hello.name) if hello.name else None
+        answer, issuer = _tls_answer(down)
+        return Words("tls", sni=name, alpn=hello.alpn, ja4=hello.ja4, answer=answer, issuer=issuer)
+
     def _by_app(self, app: str | None, label: Label | None) -> Label | None:
         """What the device says of the app outdoes every name: apps probe each other's hosts."""
         own = self.known.label_app(app) if app else None
@@ -101,11 +119,11 @@ class Identifier:
         name = spoken or (dns_name if words.protocol != "dns" else None)
         label = None
         if spoken:
-            label = self.known.label_name(spoken)
-        if label is None and words.protocol not in ("dns", "http"):
+            label = self._label_name(spoken)
+        if label is None and words.protocol in _ON_THEIR_OWN:
             label = self.known.label_bytes(up, down, proto, server, port)
         if label is None and name and not spoken:
-            label = self.known.label_name(name)
+            label = self._label_name(name)
             label = label and Label(label.service, label.role, "dns")
         if label is None and name is None:
             label = self.known.label_address(server, port, proto)
@@ -113,10 +131,15 @@ class Identifier:
 
 
 _NOTHING = Words()
-_DATA_RECORD, _MERE_DATA = bytes((APPLICATION_DATA,)), Words("tls", answer="data")  # begun before the capture
+_ON_THEIR_OWN = ("other", "stun")  # protocols whose bytes may tell a service; TLS, QUIC, HTTP and DNS are everybody's
+_SEALED = (bytes((CHANGE_CIPHER_SPEC,)), bytes((APPLICATION_DATA,)))
+SMALLEST_SERVER_HELLO = 2 + 32 + 1 + 2 + 1  # version, random, empty session id, cipher, compression
+SMALLEST_ANSWER = RECORD_HEADER + MESSAGE_HEADER + SMALLEST_SERVER_HELLO
+_SESSION_ID_AT = RECORD_HEADER + MESSAGE_HEADER + 34
 _KNOWN = "target", "service", "role", "identified_by", "app", "dns_name"
 _DTYPE = {"quic": np.int64, "expects": np.int64}
 TCP = 6
+_NAMES = 1 << 14  # remembered as text
 
 
 def read_tcp(up: bytes, down: bytes) -> Words:
@@ -147,6 +170,12 @@ def _host(name: str | None) -> str | None:
     return name.lower().rstrip(".") or None if name else None
 
 
+@lru_cache(_NAMES)
+def _name_of(raw: bytes) -> str | None:
+    """A name as the hello spells it, as the flows table does."""
+    return _host(text(raw))
+
+
 def _without_port(host: str | None) -> str | None:
     if host and host.rpartition(":")[2].isdigit() and not host.endswith("]"):
         host = host.rpartition(":")[0]
@@ -155,28 +184,42 @@ def _without_port(host: str | None) -> str | None:
 
 def _read_tls(up: bytes, down: bytes) -> Words:
     hello = parse_client_hello(up)
-    words = _tls_answer(down)
+    answer, issuer = _tls_answer(down)
     if hello is NOT_YET:
         # Enough came for the name although not for the rest: the tail may be what was dropped.
         name = peek_server_name(up)
-        return words._replace(sni=_host(name.name) if name else None)
+        return Words("tls", sni=_host(name.name) if name else None, answer=answer, issuer=issuer)
     if hello is NEVER:
-        return words
-    return words._replace(sni=_host(hello.sni), alpn=",".join(hello.alpn) or None, ja4=hello.ja4)
+        return Words("tls", answer=answer, issuer=issuer)
+    alpn = ",".join(hello.alpn) or None
+    return Words("tls", sni=_host(hello.sni), alpn=alpn, ja4=hello.ja4, answer=answer, issuer=issuer)
 
 
-def _tls_answer(down: bytes) -> Words:
-    if down[:1] == _DATA_RECORD:
-        return _MERE_DATA
-    flight = parse_server_flight(down) if down else NEVER
+def _tls_answer(down: bytes) -> tuple[str | None, str | None]:
+    """(first answer word, who signed the server's certificate)."""
+    if not down:
+        return None, None
+    if down[0] == APPLICATION_DATA:  # begun before the capture
+        return "data", None
+    if _hello_then_sealed(down):
+        return "server_hello", None
+    flight = parse_server_flight(down)
     if not flight:
-        return Words("tls", answer="data" if down else None)
+        return "data", None
     if flight.hello or flight.retry:
-        signed = signers(flight.certificates.chain) if flight.certificates else None
-        return Words("tls", answer="server_hello", issuer=signed)
+        return "server_hello", signers(flight.certificates.chain) if flight.certificates else None
     if flight.alerts:
-        return Words("tls", answer=f"alert {flight.alerts[0].name or 'encrypted'}")
-    return Words("tls", answer="data")
+        return f"alert {flight.alerts[0].name or 'encrypted'}", None
+    return "data", None
+
+
+def _hello_then_sealed(down: bytes) -> bool:
+    """A ServerHello in a record of its own and nothing in clear behind it: TLS 1.3, and sessions that go on."""
+    if len(down) < SMALLEST_ANSWER or down[0] != HANDSHAKE or down[5] != SERVER_HELLO or down[9] != 3:
+        return False
+    size, end = down[7] << 8 | down[8], RECORD_HEADER + (down[3] << 8 | down[4])
+    whole = down[6] == 0 and RECORD_HEADER + MESSAGE_HEADER + size == end and down[_SESSION_ID_AT] <= MAX_SESSION_ID
+    return whole and size >= SMALLEST_SERVER_HELLO + down[_SESSION_ID_AT] and down[end : end + 1] in _SEALED
 
 
 def _http_answer(down: bytes) -> Words:
