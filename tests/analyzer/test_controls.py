@@ -46,6 +46,7 @@ UDP = {"proto": 17, "packets_up": 3, "stage": Stage.ASKED}
     ("row", "expected"),
     [
         ({"stage": Stage.NONE}, Fate.UNKNOWN),
+        (UDP | {"stage": Stage.NONE}, Fate.UNKNOWN),  # to many: nobody in particular was to answer
         (SERVED | {"cut": Cut.MIDWAY}, Fate.UNKNOWN),
         (SERVED | {"cut": Cut.ONE_DIRECTION}, Fate.UNKNOWN),
         (ASKED | LAST_WORD | {"cut": Cut.PROBE}, Fate.UNKNOWN),
@@ -66,10 +67,12 @@ UDP = {"proto": 17, "packets_up": 3, "stage": Stage.ASKED}
         (ANSWERED | {"ended_by": End.RST_UP, "rst_at": 5}, Fate.FINE),  # the client's own doing
         (ANSWERED | GONE, Fate.RESET),  # its machine knows its young connection no more
         (ANSWERED | GONE | {"rst_bare": False}, Fate.FINE),  # its program aborted
+        (ANSWERED | GONE | {"fin_up": 4}, Fate.FINE),  # and had closed
         (ANSWERED | GONE | {"vantage": Vantage.CLIENT}, Fate.FINE),
         (SERVED | GONE, Fate.FINE),
         (ANSWERED | AT_SERVER | {"unacked_down": 900, "resent_down": 3}, Fate.SILENT),  # it hears no answer
         (ANSWERED | AT_SERVER | {"unacked_down": 900, "resent_down": 2}, Fate.FINE),
+        (ANSWERED | AT_SERVER | {"unacked_down": 900, "resent_down": 3, "rst_at": 5}, Fate.FINE),  # aborted
         (ASKED | UNHEARD, Fate.SILENT),
         (ASKED | UNHEARD | {"resent_up": 1}, Fate.UNKNOWN),
         (ASKED | {"end": 5 * SECOND}, Fate.SILENT),  # acknowledged, and never answered
@@ -80,7 +83,9 @@ UDP = {"proto": 17, "packets_up": 3, "stage": Stage.ASKED}
         (ANSWERED | LAST_WORD, Fate.STALLED),
         (SERVED | LAST_WORD, Fate.STALLED),
         (SERVED | LAST_WORD | {"resent_up": 1}, Fate.FINE),
+        (SERVED | UNHEARD | {"ended_by": End.FIN}, Fate.FINE),
         (ANSWERED, Fate.FINE),
+        (ANSWERED | {"new_down": 0}, Fate.UNKNOWN),
         (SERVED | {"ended_by": End.FIN}, Fate.FINE),
         (UDP | {"packets_down": 1}, Fate.FINE),
         (UDP | {"ended_by": End.ICMP}, Fate.ICMP),
@@ -151,6 +156,7 @@ def test_what_is_not_known_is_no_attempt():
 def test_a_turn_in_between_makes_two_attempts():
     assert numbers(BAD, GOOD | {"at": 2}, BAD | {"at": 4}) == [0, 1, 2]
     assert numbers(GOOD, BAD | {"at": 2}, GOOD | {"at": 4}) == [0, 1, 2], "the other way round"
+    assert numbers(GOOD, GOOD | {"at": 2}) == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +202,13 @@ def test_a_merged_attempt_is_fine_if_any_of_it_was():
     merged, fate = counted(rows, fates(rows, text))
     assert merged.flow.tolist() == [1, 3], "the first connection stands for them"
     assert fate.tolist() == [Fate.FINE, Fate.SILENT]
+
+
+def test_the_aftermath_is_no_attempt_of_its_own():
+    rows = table(BAD, DEAD | {"at": 20}, DEAD | {"at": 100}, BAD | {"at": 400})
+    merged, fate = counted(rows, fates(rows, text))
+    assert merged.flow.tolist() == [0, 3]
+    assert fate.tolist() == [Fate.SILENT, Fate.SILENT]
 
 
 def test_nothing_is_counted_of_nothing():

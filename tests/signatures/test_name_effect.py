@@ -10,6 +10,7 @@ from tests.lookups import Lookups
 
 NAME, SECOND, OTHER = "web.whatsapp.com", "mmg.whatsapp.net", "cdn.example.net"
 HOST, SAME_NETWORK, ELSEWHERE = "157.240.0.60", "157.240.9.9", "31.13.72.52"
+US = "10.0.0.2"
 LOADED = Loaded((name_effect,), Names(), "test", "2026-09-01")
 EVERY = 20_000.0  # ms between attempts: more than any retry
 
@@ -27,6 +28,13 @@ def fails(at=0.0, name=NAME, server=HOST, **more):
 
 def works(at=0.0, name=OTHER, server=HOST, **more):
     return Conversation(name, server, at=at, **more).works()
+
+
+def at_server(client, at, name=NAME, *, gone=False):
+    """What it says takes no time, what clients say 180 ms; one that is gone denies the connection that it opened."""
+    talk = Conversation(name, HOST, client, at=at, rtt=0.1, ttl=44, server_ttl=64)
+    talk.up("S", after=0).down("SA", after=0.05).up(after=180).hello().answer(after=1)
+    return talk.up("R", after=180) if gone else talk.up("PA", b"\x17\3\3\0\1x", after=180).answer(after=1).close()
 
 
 def between(bad, good, *, every=EVERY, start=0.0, name=NAME, other=OTHER, **more):
@@ -83,7 +91,7 @@ def other_make(at, name=OTHER, server=HOST):
         [*between(5, 0), *(works(EVERY * (n + 0.5), server=ELSEWHERE) for n in range(5))],  # at another address
         [*between(5, 0), *(works(EVERY * (n + 0.5), client="10.0.0.9") for n in range(5))],  # by another client
         [*between(5, 0), *(works(EVERY * (n + 0.5), dport=8443) for n in range(5))],  # at another port
-        [*between(5, 0), *between(0, 5, start=-900_000)],  # long ago
+        [*between(3, 1), *between(0, 9, start=-900_000)],  # most of them long ago
         [*between(5, 0), *between(5, 0, start=EVERY / 2, name=SECOND)],  # the others fail too
         [*(Conversation(None, HOST, at=EVERY * n).open().up("PA", b"?").reset() for n in range(5)), *between(0, 5)],
         [
@@ -121,16 +129,33 @@ def test_a_name_whose_use_is_cut_off():
     assert found.rule.strength == "supporting"
 
 
+def test_a_retry_that_is_not_cut_off_is_not_accused():
+    again = [(cut_off(EVERY * n), works(EVERY * n + 3000, NAME), works(EVERY * (n + 0.5))) for n in range(4)]
+    found = fired(*(talk for talks in again for talk in talks))["name_cut_off"]
+    assert found.flows == (0, 3, 6, 9)
+
+
+def at_server_cut_off(at):
+    """At the server: what it resets is its own doing."""
+    talk = at_server(US, at)
+    talk.packets = talk.packets[:-3]  # all but the close
+    return talk.reset(after=5)
+
+
 @pytest.mark.parametrize(
     "talks",
     [
-        [talk for n in range(4) for talk in (cut_off(EVERY * n), cut_off(EVERY * (n + 0.5), OTHER))],  # a habit there
-        [talk for n in range(2) for talk in (cut_off(EVERY * n), works(EVERY * (n + 0.5)))],
+        [talk for n in range(4) for talk in (at_server_cut_off(EVERY * n), at_server(US, EVERY * (n + 0.5), OTHER))],
         [
             talk
             for n in range(4)
-            for talk in (works(EVERY * n, NAME).reset("R", after=1), works(EVERY * (n + 0.5)))  # after a close
+            for talk in (
+                Conversation(NAME, HOST, at=EVERY * n).open().hello().answer().chat(2).up("FA").reset(after=80),
+                works(EVERY * (n + 0.5)),
+            )
         ],
+        [talk for n in range(4) for talk in (cut_off(EVERY * n), cut_off(EVERY * (n + 0.5), OTHER))],  # a habit there
+        [talk for n in range(2) for talk in (cut_off(EVERY * n), works(EVERY * (n + 0.5)))],
     ],
 )
 def test_use_that_ends_ordinarily(talks):
@@ -138,13 +163,6 @@ def test_use_that_ends_ordinarily(talks):
 
 
 # -- at a server ------------------------------------------------------------------------------------------------
-
-
-def at_server(client, at, *, gone=False):
-    """What it says takes no time, what clients say 180 ms; one that is gone denies the connection that it opened."""
-    talk = Conversation(NAME, HOST, client, at=at, rtt=0.1, ttl=44, server_ttl=64)
-    talk.up("S", after=0).down("SA", after=0.05).up(after=180).hello().answer(after=1)
-    return talk.up("R", after=180) if gone else talk.up("PA", b"\x17\3\3\0\1x", after=180).answer(after=1).close()
 
 
 def networks(failing, fine, *, one="203.0.113.{}", other="198.51.100.{}", view=at_server):
@@ -171,7 +189,8 @@ def at_client(client, at, *, gone=False):
     [
         networks(2, 9),
         networks(5, 5, other="203.0.113.10{}"),  # clients of one network
-        [*networks(5, 0), *networks(0, 5)[:0]],  # nobody else came
+        networks(5, 0),  # nobody else came
+        [*networks(3, 1), *(at_server("198.51.100.9", -900_000 + EVERY * n) for n in range(9))],  # or long ago
         [*networks(4, 0), *networks(4, 0, one="198.51.100.{}")],  # everybody fails
         networks(5, 5, view=at_client),
     ],
