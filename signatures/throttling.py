@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.limiter import attribution, crawl, segments
+from analyzer.limiter.acks import missing_acks
 from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
 from analyzer.limiter.bucket import Bucket
 from analyzer.limiter.crawl import Crawling
@@ -41,11 +42,12 @@ from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.mechanism import fits
 from analyzer.limiter.units import BULK, SECONDS, Side, foreign, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
-from analyzer.tables import Cut, Kind, Table
+from analyzer.tables import Cut, Kind, Table, Vantage
 
 METHOD = "throttling"
 
 TCP = 6
+FEW_RESENT = 0.03  # of the server's packets: more, and the path loses everything
 NAMED = 8  # flows named in a subject, frames in a proof
 
 
@@ -101,6 +103,13 @@ DATAGRAM_BUCKET = _rule(
     "RFC 2697 (the token bucket); RFC 9000 section 19.3 (ranges of an ACK frame)",
     "police",
 )  # fmt: skip
+ACKS_MISSING = _rule(
+    "acks_missing", "interference", "supporting", "volume",
+    "Of the packets that this client numbered, at least three in ten never came, and of the server's none were lost.",
+    "A bad uplink of the client; seen at the server only, and with clients that count their packets.",
+    "net4people/bbs 382 (YouTube in Russia, 2024); RFC 6864 (the identification field)",
+    "ack_drop",
+)  # fmt: skip
 CRAWLS = _rule(
     "crawls", "interference", "supporting", "volume",
     "Each transfer comes at a few hundred bytes a second and loses at least one packet in five.",
@@ -121,8 +130,8 @@ SHARED_BY_ALL = _rule(
     "Conservation of bytes through one limiter",
 )  # fmt: skip
 RULES = (
-    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, CRAWLS, SLOWER,
-    SHARED_BY_ALL,
+    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, ACKS_MISSING, CRAWLS,
+    SLOWER, SHARED_BY_ALL,
 )  # fmt: skip
 
 
@@ -144,7 +153,19 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
             if (flow.new_up if up else flow.new_down) >= BULK:
                 one = leg(done.series(i), up, ":" in flow.server)
                 findings += _alone(flow, one, up, _resends(done.rows(i), up))
+        if flow.vantage == Vantage.SERVER and flow.new_down >= BULK:
+            findings += _unheard(flow, done.rows(i))
     return findings
+
+
+def _unheard(flow: SimpleNamespace, rows: Table) -> list[Finding]:
+    """Acknowledgments that were lost while the data were not."""
+    found = missing_acks(rows)
+    if found is None or flow.resent_down > FEW_RESENT * flow.packets_down:
+        return []
+    measured = {"sent": found.sent, "missing": found.lost, "missing_share": round(found.lost / found.sent, 3)}
+    witnesses = [Witness(frame, "missing_after") for frame in found.frames[:NAMED]]
+    return [_finding(ACKS_MISSING, f"flow {flow.flow}", (flow.flow,), flow.start / 1e9, measured, witnesses)]
 
 
 def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) -> list[Finding]:
