@@ -11,7 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,11 @@ class Case:
 
         if not self.is_pair:
             return analyze(self.capture(), signatures.load())
+        from analyzer import open_capture
         from analyzer.pair import pair
 
-        return pair(self.capture("client"), self.capture("server"), signatures.load())
+        ends = (partial(open_capture, self.capture(vantage)) for vantage in ("client", "server"))
+        return pair(*ends, signatures.load()).result
 
     @property
     def answer(self) -> dict[str, Any]:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backports import zstd
 
 from tests.golden import CASES, Case, cases
 from tests.lab import capture_file
+from tests.lab.capture_file import Record
+from tests.lab.packet import TCP, UDP, parse
 
 BEGIN, END = "<!-- cases: written by `python -m tests.lab.cases` -->", "<!-- end of cases -->"
 _LEVEL = 19
+_WHOLE = {TCP: 2_000, UDP: 3_600}  # payload kept of each flow and direction: a hello, a first answer, three Initials
+_HEADERS = 96  # bytes kept of each packet behind them
 
 
 def fill(case: Case, lab: Path) -> None:
@@ -27,11 +33,25 @@ def fill(case: Case, lab: Path) -> None:
         records = capture_file.read(original)
         link = capture_file.RAW if vantage == "phone" else capture_file.ETHERNET
         plain = case.folder / "plain.pcap"
-        capture_file.write(plain, records, link, case.about.get("snaplen", 262144))
+        whole = case.is_pair or vantage == "phone"  # ends that are compared must be cut alike
+        capture_file.write(plain, records if whole else lean(records), link)
         target = case.capture(vantage if case.is_pair else None)
         target.write_bytes(zstd.compress(plain.read_bytes(), _LEVEL))
         plain.unlink()
     shutil.copy(source / "truth.csv", case.folder / "truth.csv")
+
+
+def lean(records: Iterable[Record]) -> Iterator[Record]:
+    """The same frames, of bulky flows only the headers once their beginning is told."""
+    told: Counter[tuple] = Counter()
+    for record in records:
+        packet = parse(record.frame, True)
+        if packet is not None:
+            ends = (packet.proto, packet.client, packet.server)
+            if told[ends] >= _WHOLE.get(packet.proto, _HEADERS):
+                record = record._replace(frame=record.frame[:_HEADERS])
+            told[ends] += packet.end - packet.data
+        yield record
 
 
 def contents() -> str:

@@ -207,9 +207,9 @@ def _within_rate(row: dict[str, str], scene: Scene) -> bool:
 
 
 def _limited(row: dict[str, str], scene: Scene, passed: list[Seen], up: bool) -> int:
-    """How many of the packets came after the first drop; before it a limiter may not have begun."""
+    """How many of the packets came after the first drop; what was sent before it may not have been limited yet."""
     drops = [seen.time for vantage, seen in scene.role(row, "dropped") if (seen.src == row["client"]) == up]
-    return sum(seen.time >= min(drops, default=0.0) for seen in passed)
+    return sum(seen.time >= min(drops, default=0.0) + _PASSING for seen in passed)
 
 
 def check(folder: Path) -> tuple[Counter, list[str]]:

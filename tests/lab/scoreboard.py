@@ -218,22 +218,22 @@ def _causes(judged: Sequence[Judged]) -> str:
 
 
 def errors(judged: Sequence[Judged]) -> str:
-    """Every miss, misnaming and false accusation, to start from."""
-    lines = []
+    """Every miss, misnaming and false accusation, those of one kind together, to start from."""
+    kinds: dict[str, list[str]] = defaultdict(list)
     for each in judged:
-        where = f"{each.scenario} ({each.vantage})"
         for done in each.truth:
             word = outcome(done, each.said)
             if _coarse(word, done) != "found":
-                what = f"{done.action} by {done.trigger} {done.detail}, {len(done.flows)} flows"
-                lines.append(f"{word if word == 'missed' else f'named {word}'}: {where} {what}")
+                taken = "missed" if word == "missed" else f"taken for {word}"
+                kinds[f"{taken}: {done.action} by {done.trigger}, {each.vantage}"].append(each.scenario)
         for said in each.said:
             if standing(said, each) == "wrong":
                 innocent = [key for key in said.flows if key in each.genuine]
                 cause = Counter(each.genuine[key] or "nothing" for key in innocent).most_common(1)[0][0]
-                what = f"{said.action} by {said.trigger}, {len(innocent)} genuine flows ({cause})"
-                lines.append(f"wrong: {where} {said.state} {said.target}: {what}, rules {', '.join(said.rules)}")
-    return "\n".join(lines)
+                kinds[f"wrong: {said.state} {said.action}, though it was {cause}, {each.vantage}"].append(
+                    f"{each.scenario} ({len(innocent)} genuine flows of {said.target}; {', '.join(said.rules)})"
+                )
+    return "\n".join(f"{kind}\n    {', '.join(dict.fromkeys(kinds[kind]))}" for kind in sorted(kinds, reverse=True))
 
 
 def keep(text: str, readme: Path) -> None:

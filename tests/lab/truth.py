@@ -205,7 +205,8 @@ def _methods(log: _Log, flow: dict, sights: dict[str, Sightings]) -> Iterable[di
         for line in lines:
             role = "trigger" if line["what"] == "residual" else line["what"]
             for vantage, sight in sights.items():
-                frames[vantage][role] += sight.find(line, flow, log.ns(line))
+                if vantage in _seen_at(role, line["up"]):
+                    frames[vantage][role] += sight.find(line, flow, log.ns(line))
         residual = any(line["what"] == "residual" for line in lines)
         word = rule.afterwards.word if residual and rule.afterwards else rule.action_word
         detail = flow[_NAMED[axis]] if (axis := rule.trigger.axis) in _NAMED and not residual else rule.trigger.detail
@@ -218,6 +219,14 @@ def _methods(log: _Log, flow: dict, sights: dict[str, Sightings]) -> Iterable[di
             yield row | {"label": "genuine" if rule.cause else "interference"}
         elif not rule.cause:
             yield row | {"label": "exposed"}
+
+
+def _seen_at(role: str, up: bool) -> tuple[str, ...]:
+    """Where a packet can be: what ended at the box only at its sender, what the box made only at who received it."""
+    sender, receiver = ("client", "server") if up else ("server", "client")
+    if role in ("dropped", "taken"):
+        return (sender,)
+    return (receiver,) if role in ("forged", "rewritten") else (sender, receiver)
 
 
 def _matters(rule: Rule, lines: list[dict]) -> bool:
