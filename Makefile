@@ -25,8 +25,8 @@ lab: packages-test .venv/ready ## emulated networks that interfere for real, int
 	@$(RUN) tests.lab.run -o build/lab
 
 accuracy: packages-test .venv/ready ## the analyzer against the laboratory's truth; the table in captures/README.md
-	@$(RUN) tests.lab.check build/lab
 	@$(RUN) tests.lab.accuracy build/lab --errors --keep
+	@$(RUN) tests.lab.check build/lab # and whether that truth is on the wire
 
 oracle: packages-demo .venv/ready ## the same conversations, names and resends as tshark, over any FOLDER of captures
 	@$(RUN) tests.oracle $(FOLDER)
