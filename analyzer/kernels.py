@@ -41,9 +41,13 @@ _compiled = False  # which form `Kernel.__call__` runs; switched by `compiled()`
 class Kernel:
     """One function in its two forms. Calling it runs the form that is chosen for the process at the moment."""
 
-    def __init__(self, function: Callable[..., Any], rare: bool):
+    def __init__(
+        self, function: Callable[..., Any], *, rare: bool = False, checked: bool = True, plain: Callable | None = None
+    ):
         self.function = function
+        self._plain = plain
         self.rare = rare
+        self.checked = checked
         self._loaded = False
         functools.update_wrapper(self, function)
 
@@ -60,7 +64,7 @@ class Kernel:
     @functools.cached_property
     def plain(self) -> Callable[..., Any]:
         """The Python function, its callees linked to plain functions too."""
-        return _link(self.function, lambda kernel: kernel.plain)
+        return self._plain or _link(self.function, lambda kernel: kernel.plain)
 
     @functools.cached_property
     def machine(self) -> Callable[..., Any]:
@@ -77,8 +81,8 @@ class Kernel:
         linked = _link(self.function, lambda kernel: kernel.inner)
         # Kernels allocate nothing, so they need no reference counting; without `_nrt=False` passing a NamedTuple of arrays
         # costs an atomic operation per array and call, which made the whole tenfold slower. Inlining gives another factor 3.
-        inlined = not self.rare
-        return numba.njit(nogil=True, boundscheck=True, forceinline=inlined, _nrt=False, **options)(linked)
+        options |= {"forceinline": not self.rare, "boundscheck": self.checked}
+        return numba.njit(nogil=True, _nrt=False, **options)(linked)
 
     def interpreted(self, *arguments):
         return self.plain(*(_view(argument) for argument in arguments))
@@ -86,12 +90,28 @@ class Kernel:
 
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Declare a per-packet loop. See the module docstring for what its body may do."""
-    return Kernel(function, rare=False)
+    return Kernel(function)
 
 
 def rare_kernel(function: Callable[..., Any]) -> Kernel:
     """A kernel for what few packets need: not inlined, so that its machine code is made once and not at every call."""
     return Kernel(function, rare=True)
+
+
+def _copy(source, start, target, at, size):
+    """target[at : at + size] = source[start : start + size], all of it inside both; raises IndexError otherwise."""
+    if size < 0 or start < 0 or at < 0 or start + size > len(source) or at + size > len(target):
+        raise IndexError("copying beyond an array")
+    for k in range(size):
+        target[at + k] = source[start + k]
+
+
+def _copy_slice(source, start, target, at, size):
+    target[at : at + size] = source[start : start + size]
+
+
+# The only kernel without a check at every index: with one check before the loop, it becomes a memory copy.
+copy = Kernel(_copy, checked=False, plain=_copy_slice)
 
 
 def compiled() -> None:

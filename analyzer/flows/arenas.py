@@ -1,4 +1,4 @@
-"""The memory that flows live in: a few flat arrays, allocated by doubling, in which kernels write.
+"""The memory that flows live in: a few flat arrays that grow in large steps, in which kernels write.
 
 Nothing here is a Python object per packet or per flow. A flow is a slot: `WIDTH` integers in `state`, eight words in
 `address`. What is kept of its packets are rows of sixteen 32-bit words in `rows`, linked per flow, so that a flow of two
@@ -113,8 +113,11 @@ _CAPS = {
 }
 
 
+_GROWTH = 8
+
+
 def allocate(slots: int = 1 << 10, pieces: int = 1 << 12) -> Arenas:
-    """Small arenas; `grow` doubles what runs out."""
+    """Small arenas; `grow` gives more of what runs out."""
     counters = np.zeros(COUNTERS, np.int64)
     counters[[SLOT_FREE, ROW_FREE, ENTRY_FREE, SEG_FREE, CHUNK_FREE]] = -1
     counters[START] = -1
@@ -139,9 +142,12 @@ def capacity(arenas: Arenas, what: str) -> int:
 
 
 def grow(arenas: Arenas, what: str) -> Arenas | None:
-    """The arenas with twice as much of one thing, or None where its limit is reached."""
+    """The arenas with more of one thing, or None where its limit is reached.
+
+    Much more: what is allocated costs nothing until it is written to, and moving what was written costs each time.
+    """
     now = capacity(arenas, what)
-    new = min(2 * now, _CAPS[what])
+    new = min(_GROWTH * now, _CAPS[what])
     if new <= now:
         return None
     if what == "slots":

@@ -9,7 +9,7 @@ from analyzer.flows.arenas import (
     R_ICMP, R_IPID, R_NEXT, R_OPTIONS, R_PAYLOAD, R_SEQ, R_TS_HIGH, R_TS_LOW, R_TSECR, R_TSVAL, R_WIN, RING, ROW, ROW_FIRST, S_NEXT, SEG_FIRST,
     SEGMENT, SERIES_FIRST, SIDE, SIDE_WIDTH, WIDTH, Arenas,
 )  # fmt: skip
-from analyzer.kernels import kernel
+from analyzer.kernels import copy, kernel
 from analyzer.limits import CONTROL_ROWS, FIRST_ROWS, LAST_ROWS, NOTABLE_ROWS
 from analyzer.tables import PACKETS, Table
 
@@ -80,8 +80,7 @@ def collect_heads(arenas, slots, n, segments, data):
                 chunk = arenas.segments[g + G_CHUNK]
                 while length > 0:
                     part = min(length, CHUNK)
-                    for b in range(part):
-                        data[at + b] = arenas.chunks[chunk * CHUNK + b]
+                    copy(arenas.chunks, chunk * CHUNK, data, at, part)
                     at += part
                     length -= part
                     chunk = arenas.chunk_next[chunk]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from analyzer.serial import ahead
 from analyzer.signature import Segment
 from analyzer.tables import SERIES, Table
 
+TCP = 6
 _PRIVILEGED = 1024
 
 
@@ -33,13 +35,21 @@ class FinishedFlows:
         self.state = state[self.slots]
         self.client = client_side(self.state)
         self.number = self.state[:, ID]
+        self._whole: FinishedFlows | None = None  # the batch that this is a part of, and which flows of it
+        self._picked = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         return len(self.slots)
 
     @cached_property
     def _gathered(self) -> tuple[Table, np.ndarray]:
-        return packet_columns(self.arenas, self.slots, self.number, self.client)
+        if self._whole is None:
+            return packet_columns(self.arenas, self.slots, self.number, self.client)
+        counts = np.diff(self._whole.row_start)
+        picked = np.zeros(len(self._whole), bool)
+        picked[self._picked] = True
+        start = np.concatenate(([0], np.cumsum(counts[self._picked])))
+        return self._whole.packets[np.repeat(picked, counts)], start
 
     @property
     def packets(self) -> Table:
@@ -60,9 +70,11 @@ class FinishedFlows:
 
     @cached_property
     def _heads(self) -> Heads:
+        if self._whole is not None:
+            return self._whole._heads.of_flows(self._picked)
         counts = np.zeros(2 * len(self), np.int64)
         number, size = count_heads(self.arenas, self.slots, len(self), counts)
-        table, data = np.zeros(4 * number, np.int64), np.zeros(size, np.uint8)
+        table, data = np.zeros(4 * number, np.int64), np.empty(size, np.uint8)
         collect_heads(self.arenas, self.slots, len(self), table, data)
         return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data)
 
@@ -72,32 +84,34 @@ class FinishedFlows:
         return (words[:16], int(self.state[i, PORT_A])), (words[16:], int(self.state[i, PORT_B]))
 
     def segments(self, i: int, up: bool) -> list[Segment]:
-        return self._heads.segments(2 * i + int(self.client[i] if up else 1 - self.client[i]))
+        return self._heads.segments(self._side(i, up))
 
     def stream(self, i: int, up: bool) -> bytes:
-        return self._stream(2 * i + int(self.client[i] if up else 1 - self.client[i]), self.state[i, PROTO] == 6)
-
-    def streams(self, up: bool) -> list[bytes]:
-        """`stream` of every flow of the batch."""
-        sides = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client)
-        return list(map(self._stream, sides.tolist(), (self.state[:, PROTO] == 6).tolist()))
+        heads, side = self._heads, self._side(i, up)
+        if heads.whole[side] or self.state[i, PROTO] != TCP:
+            return heads.data[heads.begin[side] : heads.end[side]].tobytes()
+        return assemble(heads.segments(side))
 
     def in_order(self, up: bool) -> np.ndarray:
-        sides = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client)
-        return np.array(self._heads.whole, bool)[sides]
+        return np.array(self._heads.whole, bool)[self._sides(up)]
 
     def first_bytes(self, up: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(bytes, begin, end): where in them each flow's stream stands; nothing where it came out of order, or is no TCP."""
-        sides, heads = 2 * np.arange(len(self)) + (self.client if up else 1 - self.client), self._heads
-        begin = np.array(heads.begin, np.int64)
-        plain = (self.state[:, PROTO] == 6) & np.array(heads.whole, bool)[sides]
-        return heads.octets, begin[sides], np.where(plain, begin[sides + 1], begin[sides])
+        heads, sides = self._heads, self._sides(up)
+        begin, end = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.end))
+        plain = (self.state[:, PROTO] == TCP) & self.in_order(up)
+        return heads.data, begin, np.where(plain, end, begin)
 
-    def _stream(self, side: int, tcp: bool) -> bytes:
-        heads = self._heads
-        if not tcp or heads.whole[side]:
-            return heads.data[heads.begin[side] : heads.begin[side + 1]]
-        return assemble(heads.segments(side))
+    def _sides(self, up: bool) -> np.ndarray:
+        """Of both sides of all flows, those that the clients are, or the servers."""
+        return 2 * np.arange(len(self)) + (self.client if up else 1 - self.client)
+
+    def _side(self, i: int, up: bool) -> int:
+        return 2 * i + (self._clients[i] if up else 1 - self._clients[i])
+
+    @cached_property
+    def _clients(self) -> list[int]:
+        return self.client.tolist()
 
     def series(self, i: int) -> Table:
         early = self.rows(i)
@@ -124,10 +138,16 @@ class FinishedFlows:
         )
 
     def take(self, mask: np.ndarray) -> FinishedFlows:
-        """The same batch with only some of its flows."""
+        """The same batch with only some of its flows; what was gathered for all of them is not gathered again."""
         if mask.all():
             return self
-        part = FinishedFlows(self.arenas, self.slots[mask])
+        part = copy(self)
+        for gathered in ("_gathered", "_heads", "_clients", "resets"):
+            part.__dict__.pop(gathered, None)
+        part._whole, part._picked = self, np.flatnonzero(mask)
+        part.slots, part.state, part.client, part.number = (
+            column[mask] for column in (self.slots, self.state, self.client, self.number)
+        )
         part.flows = self.flows[mask]
         return part
 
@@ -135,11 +155,12 @@ class FinishedFlows:
 class Heads(NamedTuple):
     """Kept payload of both sides of each flow, side after side: the 2 i-th is the sender of flow i's first packet."""
 
-    octets: np.ndarray
-    data: bytes  # the same
-    begin: list[int]  # where each side's bytes begin in `data`, and where the last one's end
+    data: np.ndarray
+    begin: list[int]  # where in `data` each side's bytes stand
+    end: list[int]
     whole: list[bool]  # the side's segments follow one another as they came
-    first: np.ndarray  # each side's first segment, and the number of all
+    first: np.ndarray  # where in `table` each side's segments stand
+    last: np.ndarray
     table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
 
     @classmethod
@@ -152,11 +173,18 @@ class Heads(NamedTuple):
         breaks = np.cumsum(broken)
         whole = breaks[np.maximum(first[1:] - 1, 0)] == breaks[first[:-1]]
         table = np.column_stack((segments, ends[:-1]))
-        return cls(data, data.tobytes(), ends[first].tolist(), whole.tolist(), first, table)
+        bounds = ends[first]
+        return cls(data, bounds[:-1].tolist(), bounds[1:].tolist(), whole.tolist(), first[:-1], first[1:], table)
+
+    def of_flows(self, flows: np.ndarray) -> Heads:
+        """Only the sides of some flows, over the same bytes."""
+        sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
+        begin, end, whole = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.whole))
+        return Heads(self.data, begin, end, whole, self.first[sides], self.last[sides], self.table)
 
     def segments(self, side: int) -> list[Segment]:
-        rows = self.table[self.first[side] : self.first[side + 1]].tolist()
-        return [Segment(frame, ts, seq, self.data[at : at + size]) for frame, ts, seq, size, at in rows]
+        rows = self.table[self.first[side] : self.last[side]].tolist()
+        return [Segment(frame, ts, seq, self.data[at : at + size].tobytes()) for frame, ts, seq, size, at in rows]
 
 
 def client_side(state: np.ndarray) -> np.ndarray:

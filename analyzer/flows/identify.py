@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
-from analyzer.flows.finished import FinishedFlows
+from analyzer.flows.finished import TCP, FinishedFlows
 from analyzer.flows.hellos import FOUND, Hellos
 from analyzer.signature import Knowledge, Label
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
@@ -61,7 +61,6 @@ class Identifier:
     def identify(self, done: FinishedFlows) -> None:
         flows = done.flows
         spoke = ((flows.bytes_up > 0) | (flows.bytes_down > 0)).tolist()
-        ups, downs = done.streams(True), done.streams(False)
         ends = zip(
             flows.client.tolist(),
             flows.server.tolist(),
@@ -74,8 +73,9 @@ class Identifier:
         said: list[Words] = []
         known: list[tuple[str | None, ...]] = []
         for i, (client, server, port, proto, frame) in enumerate(ends):
-            up, down = ups[i], downs[i]
-            words = _NOTHING
+            up, down, words = b"", b"", _NOTHING
+            if spoke[i]:
+                up, down = done.stream(i, True), done.stream(i, False)
             if hellos[i][FOUND]:
                 words = self._plain_tls(hellos[i], up, down)
             elif spoke[i]:
@@ -138,7 +138,6 @@ SMALLEST_ANSWER = RECORD_HEADER + MESSAGE_HEADER + SMALLEST_SERVER_HELLO
 _SESSION_ID_AT = RECORD_HEADER + MESSAGE_HEADER + 34
 _KNOWN = "target", "service", "role", "identified_by", "app", "dns_name"
 _DTYPE = {"quic": np.int64, "expects": np.int64}
-TCP = 6
 _NAMES = 1 << 14  # remembered as text
 
 

@@ -13,7 +13,7 @@ from analyzer.flows.arenas import (
     ROW_LAST, ROW_TOP, S_ACK, S_LENGTH, S_NEXT, S_SEQ, S_TIME, S_TSVAL, SEG_FIRST, SEG_FREE, SEG_LAST, SEG_TOP, SEGMENT, SERIES_COUNT,
     SERIES_FIRST, SERIES_LAST, SERIES_LOST, SIDE, SIDE_WIDTH, TICK, WIDTH,
 )  # fmt: skip
-from analyzer.kernels import kernel, rare_kernel
+from analyzer.kernels import copy, kernel, rare_kernel
 from analyzer.limits import (
     CONTROL_ROWS,
     FIRST_ROWS,
@@ -215,8 +215,7 @@ def keep_head(arenas, packets, i, slot, direction, ts, frame, data):
         else:
             arenas.chunk_next[last] = chunk
         last = chunk
-        for k in range(min(CHUNK, length - done)):
-            arenas.chunks[chunk * CHUNK + k] = data[start + done + k]
+        copy(data, start + done, arenas.chunks, chunk * CHUNK, min(CHUNK, length - done))
 
 
 @kernel
