@@ -103,7 +103,7 @@ def _overlapping(pieces: list[Segment]) -> bool:
 
 def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[Finding]:
     """Two copies of the same bytes that differ."""
-    packets = {p.frame: p for p in rows.rows()}
+    packets: dict[int, SimpleNamespace] = {}
     pieces = [piece for piece in pieces if len(piece.data) >= DIFFER]  # and so a thousand at most
     start = np.array([ahead(piece.seq, pieces[0].seq) for piece in pieces], np.int64)
     end = start + np.array([len(piece.data) for piece in pieces], np.int64)
@@ -116,7 +116,10 @@ def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[
         if shared < DIFFER or late.ts - early.ts > ONE_ANSWER:
             continue
         differ = int(np.count_nonzero(np.frombuffer(a, np.uint8, shared) != np.frombuffer(b, np.uint8, shared)))
-        if differ < DIFFER or early.frame not in packets or late.frame not in packets:
+        if differ < DIFFER:
+            continue
+        packets = packets or {p.frame: p for p in rows.rows()}
+        if early.frame not in packets or late.frame not in packets:
             continue
         if _one_machine(packets[early.frame], packets[late.frame]):
             continue

@@ -118,9 +118,14 @@ WANTS = Wants(_greeted_twice, packets=True)
 
 def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """SYN/ACKs to one SYN that two machines made."""
-    return [
-        found for i in range(len(done.flows)) if (found := _two_synacks(done.flows.row(i), done.rows(i))) is not None
-    ]
+    p = done.packets
+    greeting = (
+        ~p.up & (p.icmp < 0) & (p.tcp_flags >= 0) & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK)
+    )
+    flow, seq = p.flow[greeting], p.seq[greeting]
+    unlike = np.unique(flow[1:][(np.diff(flow) == 0) & (np.diff(seq) != 0)])  # of flows greeted with two numbers
+    rows = np.searchsorted(done.flows.flow, unlike).tolist()
+    return [found for i in rows if (found := _two_synacks(done.flows.row(i), done.rows(i))) is not None]
 
 
 def _two_synacks(flow: SimpleNamespace, rows: Table) -> Finding | None:

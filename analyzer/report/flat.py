@@ -72,4 +72,4 @@ def _rows(result: Result, redact: bool, everything: bool, circumvention: bool) -
     if not len(verdicts):
         yield about
     for row in verdicts.rows():
-        yield about | vars(row)
+        yield about | row._asdict()
