@@ -220,6 +220,42 @@ class TestLoss:
         assert "more_loss_than_controls" not in found(scene.answer())
 
 
+class TestCrawling:
+    @BOTH_ENDS
+    def test_hundreds_of_bytes_a_second_beside_ordinary_transfers(self, capture):
+        """TSPU's SNI-III of 2022: 650 bytes a second, each flow by itself."""
+        scene = Scene(capture)
+        for k in range(3):
+            scene.net.download(20_000, [*scene.line, Policer(650, 3000)], at=0.5 + 4 * k, server=TARGET)
+        result = scene.others(size=300_000).answer(45.0)
+        assert states(result)[TARGET] == "likely_throttled"
+        assert method(result).method.action == "police"
+        assert accused(result) == {TARGET}
+
+    @BOTH_ENDS
+    def test_when_all_crawl_it_is_the_line(self, capture):
+        scene = Scene(capture, line=[Policer(3000, 6000)])
+        result = scene.target(size=20_000, times=3).others(size=20_000).answer(60.0)
+        assert "crawls" not in found(result)
+        assert accused(result) == set()
+
+    @BOTH_ENDS
+    def test_a_chat_that_says_little_does_not_crawl(self, capture):
+        scene = Scene(capture).target(size=20_000, times=3, app_rate=700).others()
+        assert "crawls" not in found(scene.answer(45.0))
+
+
+class TestAcknowledgments:
+    def test_at_the_server_the_clients_counter_shows_what_never_came(self):
+        scene = Scene("server").target(return_path=[Loss(0.7, 3)], size=900_000).others()
+        finding = found(scene.answer())["acks_missing"]
+        assert finding.measured["missing_share"] == pytest.approx(0.7, abs=0.15)
+        assert finding.method.action == "ack_drop"
+
+    def test_an_ordinary_uplink(self):
+        assert "acks_missing" not in found(Scene("server").target(return_path=[Loss(0.03, 3)]).others().answer())
+
+
 def test_live_is_offline():
     """Snapshots on the way change nothing of the end, and two runs are alike."""
     frames = Scene().target(Policer(64_000, 50_000)).others().net.run(30.0)

@@ -86,8 +86,9 @@ class Network:
             if sender.rto_at == float("inf"):
                 sender.rto_at = t + sender.rto
                 plan(sender.rto_at, "rto", sender)
-            self._record(at, sender, sender.up, k, MSS, at_sender=True)
-            plan(at, "hop", sender, k, order, at, 0)
+            number = next(sender.numbers[sender.up])
+            self._record(at, sender, sender.up, k, MSS, number, at_sender=True)
+            plan(at, "hop", sender, k, order, number, at, 0)
             at += (MSS + HEADERS) / self.line
             sender.sending = at
             if sender.paced:
@@ -98,16 +99,18 @@ class Network:
             sender.wake = t + sender.chunk / sender.app_rate
             plan(sender.wake, "send", sender)
 
-    def _hop(self, plan: Plan, t: float, sender: Sender, k: int, order: int, sent: float, stage: int) -> None:
+    def _hop(
+        self, plan: Plan, t: float, sender: Sender, k: int, order: int, number: int, sent: float, stage: int
+    ) -> None:
         if stage == len(sender.path):
-            plan(t + sender.rtt / 2, "arrive", sender, k, order, sent)
+            plan(t + sender.rtt / 2, "arrive", sender, k, order, number, sent)
             return
         after = sender.path[stage].transit(t, MSS + HEADERS)
         if after is not None:
-            plan(after, "hop", sender, k, order, sent, stage + 1)
+            plan(after, "hop", sender, k, order, number, sent, stage + 1)
 
-    def _receive(self, plan: Plan, t: float, sender: Sender, k: int, order: int, sent: float) -> None:
-        self._record(t, sender, sender.up, k, MSS, at_sender=False, sent=sent)
+    def _receive(self, plan: Plan, t: float, sender: Sender, k: int, order: int, number: int, sent: float) -> None:
+        self._record(t, sender, sender.up, k, MSS, number, at_sender=False, sent=sent)
         in_order = k == sender.expected
         if k >= sender.expected:
             sender.received.add(k)
@@ -126,19 +129,20 @@ class Network:
 
     def _ack(self, plan: Plan, t: float, sender: Sender, order: int, sent: float) -> None:
         sender.unacked = 0
-        self._record(t, sender, not sender.up, sender.expected, 0, at_sender=False, echo=sent)
-        plan(t, "back", sender, (sender.expected, set(sender.received), order), sent, 0)
+        number = next(sender.numbers[not sender.up])
+        self._record(t, sender, not sender.up, sender.expected, 0, number, at_sender=False, echo=sent)
+        plan(t, "back", sender, (sender.expected, set(sender.received), order), number, sent, 0)
 
-    def _back(self, plan: Plan, t: float, sender: Sender, what: tuple, echo: float, stage: int) -> None:
+    def _back(self, plan: Plan, t: float, sender: Sender, what: tuple, number: int, echo: float, stage: int) -> None:
         if stage == len(sender.return_path):
-            plan(t + sender.rtt / 2, "ack", sender, what, echo)
+            plan(t + sender.rtt / 2, "ack", sender, what, number, echo)
             return
         after = sender.return_path[stage].transit(t, HEADERS)
         if after is not None:
-            plan(after, "back", sender, what, echo, stage + 1)
+            plan(after, "back", sender, what, number, echo, stage + 1)
 
-    def _acked(self, plan: Plan, t: float, sender: Sender, what: tuple, echo: float) -> None:
-        self._record(t, sender, not sender.up, what[0], 0, at_sender=True, echo=echo)
+    def _acked(self, plan: Plan, t: float, sender: Sender, what: tuple, number: int, echo: float) -> None:
+        self._record(t, sender, not sender.up, what[0], 0, number, at_sender=True, echo=echo)
         sender.on_ack(t, *what, t - echo)
         if sender.una >= sender.packets and sender.done_at is None:
             sender.done_at = t
@@ -162,13 +166,14 @@ class Network:
             self._datagram(t + far, sender, False, 1200)
             self._datagram(t + far + near, sender, True, 120)
             return
-        self._packet(t, sender, True, 2, 0, 0, 0, t, 0)
-        self._packet(t + far, sender, False, 18, 0, 1, 0, t + far, t)
-        self._packet(t + far + near, sender, True, 16, 1, 1, 0, t, t)
+        up, down = (sender.numbers[way] for way in (True, False))
+        self._packet(t, sender, True, 2, 0, 0, 0, t, 0, next(up))
+        self._packet(t + far, sender, False, 18, 0, 1, 0, t + far, t, next(down))
+        self._packet(t + far + near, sender, True, 16, 1, 1, 0, t, t, next(up))
         if not sender.up:  # a request, so that the server has something to answer
-            self._packet(t + far + near + 1e-4, sender, True, 24, 1, 1, 100, t, t)
+            self._packet(t + far + near + 1e-4, sender, True, 24, 1, 1, 100, t, t, next(up))
 
-    def _record(self, t, sender, up, number, length, *, at_sender, sent=None, echo=0.0) -> None:
+    def _record(self, t, sender, up, segment, length, number, *, at_sender, sent=None, echo=0.0) -> None:
         """A packet, where it passes the capture: at its sender's side or the other."""
         if at_sender != (sender.up == (self.capture == "client")):
             return
@@ -176,24 +181,24 @@ class Network:
             self._datagram(t, sender, up, length or ACK_DATAGRAM)
             return
         asked = 0 if sender.up else 100
-        seq, ack = (1 + number * MSS, 1 + asked) if length else (1 + asked, 1 + number * MSS)
-        self._packet(t, sender, up, 24 if length else 16, seq, ack, length, t if sent is None else sent, echo)
+        seq, ack = (1 + segment * MSS, 1 + asked) if length else (1 + asked, 1 + segment * MSS)
+        self._packet(t, sender, up, 24 if length else 16, seq, ack, length, t if sent is None else sent, echo, number)
 
-    def _packet(self, t, sender, up, flags, seq, ack, length, tsval, tsecr) -> None:
+    def _packet(self, t, sender, up, flags, seq, ack, length, tsval, tsecr, number) -> None:
         source, target = (sender.port, 443) if up else (443, sender.port)
         tcp = struct.pack(">HHIIBBHHH", source, target, seq % 2**32, ack % 2**32, 0x80, flags, 64240, 0, 0)
         stamps = struct.pack(">BBBBII", 1, 1, 8, 10, 1_000 + int(1e3 * tsval), 1_000 + int(1e3 * tsecr))
-        self.frames.append((t, self._ip(sender, up, 6, HEADERS + length) + tcp + stamps, HEADERS + length))
+        self.frames.append((t, self._ip(sender, up, 6, HEADERS + length, number) + tcp + stamps, HEADERS + length))
 
     def _datagram(self, t, sender, up, length) -> None:
         source, target = (sender.port, 443) if up else (443, sender.port)
         udp = struct.pack(">HHHH", source, target, 8 + length, 0)
         self.frames.append((t, self._ip(sender, up, 17, UDP_HEADERS + length) + udp, UDP_HEADERS + length))
 
-    def _ip(self, sender: Sender, up: bool, proto: int, length: int) -> bytes:
+    def _ip(self, sender: Sender, up: bool, proto: int, length: int, number: int = 0) -> bytes:
         ends = (sender.client, sender.server) if up else (sender.server, sender.client)
         addresses = b"".join(map(socket.inet_aton, ends))
-        return struct.pack(">BBHHHBBH", 0x45, 0, length, 0, 0x4000, 64, proto, 0) + addresses
+        return struct.pack(">BBHHHBBH", 0x45, 0, length, number % 2**16, 0x4000, 64, proto, 0) + addresses
 
     def _frames(self) -> Frames:
         self.frames.sort(key=lambda frame: frame[0])

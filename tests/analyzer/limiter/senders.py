@@ -81,6 +81,7 @@ class Sender:
         self.flying: dict[int, tuple[float, int]] = {}  # packet -> (sent, order)
         self.lost: list[int] = []
         self.order = count()
+        self.numbers = {True: count(self.port), False: count(7)}  # of packets each way, as their IP headers count them
         self.highest_order = -1
         self.rto, self.rto_at = max(1.0, 2 * rtt), float("inf")
         self.pace_free, self.sending, self.wake = 0.0, 0.0, 0.0

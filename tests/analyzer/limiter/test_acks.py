@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from analyzer.limiter.acks import missing_acks
+from analyzer.tables import PACKETS, Table
+
+
+def rows(ids, flags=16):
+    """A flow in which the client's packets carry these numbers, each after one of the server's."""
+    n = 2 * len(ids)
+    up = np.arange(n) % 2 == 1
+    ipid = np.where(up, np.repeat(ids, 2), 0)
+    values = {
+        "frame": np.arange(1, n + 1),
+        "up": up,
+        "ipid": ipid,
+        "tcp_flags": np.full(n, flags),
+        "icmp": np.full(n, -1),
+    }
+    return Table(PACKETS, {c.name: values.get(c.name, np.zeros(n, c.dtype)) for c in PACKETS})
+
+
+def test_numbers_that_are_missing_are_packets_that_are():
+    found = missing_acks(rows(np.arange(100, 160, 3)))
+    assert (found.sent, found.lost) == (66, 44)
+    assert found.frames[0] == 4
+
+
+def test_the_counter_may_wrap():
+    assert missing_acks(rows(np.arange(65_500, 65_600, 3) % 65_536)).lost == 44
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.arange(100, 140), np.zeros(40, int), np.full(40, -1), np.random.default_rng(1).integers(0, 65_536, 40),
+        np.arange(0, 4000, 100), np.arange(100, 112, 3), np.array([], int),
+    ],
+    ids=["all-came", "zero", "ipv6", "random", "outages", "too-few", "none"],
+)  # fmt: skip
+def test_nothing_missing_or_another_habit(ids):
+    assert missing_acks(rows(ids)) is None
+
+
+def test_a_counter_that_is_rarely_gapped_is_a_lossy_uplink():
+    ids = np.cumsum(np.where(np.arange(40) % 8 == 7, 2, 1))
+    assert missing_acks(rows(ids)) is None
