@@ -1,7 +1,8 @@
 """The analyzer against the laboratory: `python -m tests.lab.accuracy FOLDER`.
 
 Every capture is analysed as a stranger's would be; only then is the truth opened. Counted are methods (what was done to a target in
-a capture), the flows they name, and genuine flows that are accused. The tables go to standard output and into captures/README.md.
+a capture), the flows they name, and genuine flows that are accused. What a method is at the vantage of a capture, and whether it
+leaves any trace there, says `traces`. The tables go to standard output and into captures/README.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.lab import phone, scoreboard
+from tests.lab.traces import Traces
 
 if TYPE_CHECKING:
     from analyzer.result import Named, Verdict
@@ -44,17 +46,20 @@ class Said(NamedTuple):
     position: str
     rules: tuple[str, ...]
     rate_kbps: float | None
+    bucket_bytes: int | None
     flows: tuple[Key, ...]
 
 
 class Done(NamedTuple):
     """A method of the truth in one capture: one action for one trigger, on these flows."""
 
-    action: str
+    action: str  # what it is at this vantage, empty where it leaves no trace
+    meant: str  # what it was done for
     trigger: str
     detail: str
     position: str
     rate_kbps: float | None
+    bucket_bytes: int | None  # of a policer
     flows: tuple[Key, ...]
 
 
@@ -87,7 +92,8 @@ def truth(file: Path, vantage: str) -> Judged:
     """What was done in one capture; nothing is said yet."""
     about = json.loads((file.parent / "scenario.json").read_text())
     rows = list(csv.DictReader((file.parent / "truth.csv").open()))
-    judged = Judged(about["name"], about["family"], vantage, _done(rows, vantage), (), {}, set(), set(), set())
+    done = _done(rows, Traces(file, vantage), vantage)
+    judged = Judged(about["name"], about["family"], vantage, done, (), {}, set(), set(), set())
     for row in rows:
         key = _key(row, vantage)
         if not _visible(row, vantage):
@@ -135,7 +141,8 @@ def _said(verdict: Verdict, named: Named) -> Said:
         Key(each.protocol, each.client, each.client_port, each.server, each.server_port) for each in named.flows
     )
     who = verdict.target, verdict.state
-    return Said(*who, method.action, method.trigger, method.position, named.rules, named.rate_kbps, flows)
+    what = method.action, method.trigger, method.position
+    return Said(*who, *what, named.rules, named.rate_kbps, named.bucket_bytes, flows)
 
 
 def _key(row: dict[str, str], vantage: str) -> Key:
@@ -145,14 +152,21 @@ def _key(row: dict[str, str], vantage: str) -> Key:
     return Key(row["protocol"], client, int(row["client_port"]), row["server"], int(row["server_port"]))
 
 
-def _done(rows: list[dict[str, str]], vantage: str) -> tuple[Done, ...]:
-    """Rows of one kind together: one method."""
-    flows: dict[tuple, list[Key]] = defaultdict(list)
+def _done(rows: list[dict[str, str]], traces: Traces, vantage: str) -> tuple[Done, ...]:
+    """Rows of one kind together: one method. Flows on which it left no trace count only where it left none on any."""
+    flows: dict[tuple, dict[str, list[Key]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        if row["label"] == "interference" and _visible(row, vantage):
-            rate = json.loads(row["parameters"] or "{}").get("rate_kbps")
-            flows[row["action"], row["trigger"], _target(row), row["position"], rate].append(_key(row, vantage))
-    return tuple(Done(*what, tuple(keys)) for what, keys in flows.items())
+        if row["label"] == "interference":
+            does = json.loads(row["parameters"] or "{}")
+            numbers = does.get("rate_kbps"), does.get("bucket_bytes")
+            method = row["action"], row["trigger"], _target(row), row["position"], *numbers
+            flows[method][traces.action(row)].append(_key(row, vantage))
+    return tuple(
+        Done(action, *method, tuple(keys))
+        for method, parts in flows.items()
+        for action, keys in parts.items()
+        if action or len(parts) == 1
+    )
 
 
 def _visible(row: dict[str, str], vantage: str) -> bool:

@@ -1,12 +1,14 @@
 """Tables of how the analyzer fared, as Markdown: per method and vantage, what was taken for what, who was accused wrongly.
 
-A method counts as found when a verdict accuses one of its flows with the same action; as misnamed when with another. A
-method that is said is right when it accuses only flows that were interfered with so, and wrong when it accuses one that
-was not interfered with. Flows that a rule met without effect count neither way.
+A method counts as found when a verdict accuses one of its flows with the action that it is at this vantage (`traces`), or
+with the one it was meant as; as misnamed when with another. Methods that leave no trace at a vantage are listed and cannot be
+missed. A method that is said is right when it accuses only flows that were interfered with so, and wrong when it accuses
+one that was not interfered with. Flows that a rule met without effect count neither way.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 BEGIN, END = "<!-- accuracy: written by `make accuracy` -->", "<!-- end of accuracy -->"
 _VANTAGES = ("client", "server", "phone")
+_CLOSE = {"rate": 0.05, "bucket": 0.15}  # errors that a number may have
 # Words for one thing that a capture cannot always tell apart: silence after the trigger, or some packets later.
 _ALIKE = ({"drop", "delayed_drop", "freeze"}, {"blockpage", "forged_data"})
 
@@ -44,10 +47,15 @@ def outcome(done: Done, said: Iterable[Said]) -> str:
     """`found`, the other action that was named, or `missed`."""
     flows = set(done.flows)
     named = [each for each in said if flows & set(each.flows)]
-    if any(each.action == done.action for each in named):
+    if any(each.action in (done.action, done.meant) for each in named):
         return "found"
-    alike = [each for each in named if same(each.action, done.action)]
+    alike = [each for each in named if names(each.action, done)]
     return (alike or named)[0].action if named else "missed"
+
+
+def names(action: str, done: Done) -> bool:
+    """Whether an action is what was done, as it shows here or as it was meant."""
+    return same(action, done.action) or same(action, done.meant)
 
 
 def standing(said: Said, judged: Judged) -> str:
@@ -55,7 +63,7 @@ def standing(said: Said, judged: Judged) -> str:
     flows = set(said.flows)
     if said.position == "device" and flows & judged.device:
         return "right"
-    if any(same(said.action, done.action) and flows & set(done.flows) for done in judged.truth):
+    if any(names(said.action, done) and flows & set(done.flows) for done in judged.truth):
         return "wrong" if any(key in judged.genuine for key in flows) else "right"
     if flows & judged.harmed:
         return "misnamed"
@@ -68,7 +76,7 @@ def tables(judged: Sequence[Judged]) -> str:
     about = f"{len(judged)} captures of {len(scenarios)} scenarios, {len(interfering)} of them with interference."
     parts = [
         f"{about} Shares with 95 % Wilson intervals.",
-        _overall(judged), _methods(judged), _confusion(judged), _axes(judged), _rates(judged), _causes(judged),
+        _overall(judged), _methods(judged), _traceless(judged), _confusion(judged), _axes(judged), _rates(judged), _causes(judged),
     ]  # fmt: skip
     failures = [each for each in judged if each.error]
     if failures:
@@ -81,6 +89,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
 
 
+def _shown(judged: Judged) -> list[Done]:
+    """Methods that this capture could show."""
+    return [done for done in judged.truth if done.action]
+
+
 def _at(judged: Sequence[Judged], vantage: str) -> list[Judged]:
     return [each for each in judged if each.vantage == vantage]
 
@@ -89,19 +102,22 @@ def _overall(judged: Sequence[Judged]) -> str:
     rows = []
     for vantage in _VANTAGES:
         here = _at(judged, vantage)
-        found = Counter(_coarse(outcome(done, each.said), done) for each in here for done in each.truth)
+        found = Counter(_coarse(outcome(done, each.said), done) for each in here for done in _shown(each))
+        traceless = sum(not done.action for each in here for done in each.truth)
         stand = Counter(standing(said, each) for each in here for said in each.said)
         named = sum(stand[word] for word in ("right", "misnamed", "wrong"))
         wronged = sum(len(accused(each)) for each in here)
         rows.append((
-            vantage, share(found["found"], sum(found.values())), found["misnamed"], found["missed"], share(stand["right"], named),
-            stand["misnamed"], stand["wrong"], share(wronged, sum(len(each.genuine) for each in here)),
+            vantage, share(found["found"], sum(found.values())), found["misnamed"], found["missed"], traceless,
+            share(stand["right"], named), stand["misnamed"], stand["wrong"],
+            share(wronged, sum(len(each.genuine) for each in here)),
         ))  # fmt: skip
     head = (
         "vantage",
         "methods found (recall)",
         "misnamed",
         "missed",
+        "without a trace",
         "methods said right (precision)",
         "misnamed",
         "wrong",
@@ -111,7 +127,7 @@ def _overall(judged: Sequence[Judged]) -> str:
 
 
 def _coarse(word: str, done: Done) -> str:
-    return "found" if word == "found" or same(word, done.action) else "missed" if word == "missed" else "misnamed"
+    return "found" if word == "found" or names(word, done) else "missed" if word == "missed" else "misnamed"
 
 
 def accused(judged: Judged) -> dict:
@@ -125,14 +141,17 @@ def accused(judged: Judged) -> dict:
 
 
 def _methods(judged: Sequence[Judged]) -> str:
-    actions = sorted({done.action for each in judged for done in each.truth})
+    actions = sorted({done.action for each in judged for done in _shown(each)})
     rows = []
     for action in actions:
         row = [f"`{action}`"]
         for vantage in _VANTAGES[:2]:
             here = _at(judged, vantage)
             found = [
-                _coarse(outcome(done, each.said), done) for each in here for done in each.truth if done.action == action
+                _coarse(outcome(done, each.said), done)
+                for each in here
+                for done in _shown(each)
+                if done.action == action
             ]
             stand = Counter(standing(said, each) for each in here for said in each.said if said.action == action)
             row += [
@@ -145,12 +164,33 @@ def _methods(judged: Sequence[Judged]) -> str:
     )
 
 
+def _traceless(judged: Sequence[Judged]) -> str:
+    """What no capture at a vantage can show, and how often it was inferred all the same."""
+    rows = []
+    for vantage in _VANTAGES[:2]:
+        counts: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for each in _at(judged, vantage):
+            for done in each.truth:
+                if not done.action:
+                    counts[done.meant, done.trigger].append(_coarse(outcome(done, each.said), done))
+        rows += [
+            (vantage, f"`{meant}`", f"`{trigger}`", len(words), words.count("found") or "")
+            for (meant, trigger), words in sorted(counts.items())
+        ]
+    head = ("vantage", "done", "by", "methods", "named all the same")
+    return "**Methods that leave no trace at a vantage**\n\n" + _table(head, rows) if rows else ""
+
+
+def _meant(done: Done) -> str:
+    return done.action if done.action == done.meant else f"{done.action} of a {done.meant}"
+
+
 def _confusion(judged: Sequence[Judged]) -> str:
     parts = []
     for vantage in _VANTAGES[:2]:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for each in _at(judged, vantage):
-            for done in each.truth:
+            for done in _shown(each):
                 word = outcome(done, each.said)
                 counts[done.action][done.action if word == "found" else word] += 1
         said = sorted({word for counter in counts.values() for word in counter} - {"missed"})
@@ -179,32 +219,30 @@ def _axes(judged: Sequence[Judged]) -> str:
 
 
 def _rates(judged: Sequence[Judged]) -> str:
+    """How far the numbers of limiters are from the truth: rates, and policers' buckets."""
     rows = []
-    for action in ("police", "shape"):
+    for action, what in (("police", "rate"), ("police", "bucket"), ("shape", "rate")):
         for vantage in _VANTAGES[:2]:
-            errors = [
-                abs(said.rate_kbps / done.rate_kbps - 1)
-                for each in _at(judged, vantage) for done in each.truth for said in each.said
-                if done.action == said.action == action and done.rate_kbps and said.rate_kbps and set(done.flows) & set(said.flows)
+            met = [
+                (done, said) for each in _at(judged, vantage) for done in each.truth for said in each.said
+                if done.action == said.action == action and set(done.flows) & set(said.flows)
             ]  # fmt: skip
-            if errors:
-                within = sum(error <= 0.05 for error in errors)
-                rows.append(
-                    (
-                        f"`{action}`",
-                        vantage,
-                        len(errors),
-                        f"{statistics.median(errors):.1%}",
-                        f"{max(errors):.1%}",
-                        share(within, len(errors)),
-                    )
-                )
-    return (
-        "**Rates of limiters, |said ÷ true − 1|**\n\n"
-        + _table(("action", "vantage", "n", "median", "worst", "within 5 %"), rows)
-        if rows
-        else ""
-    )
+            pairs = [
+                (said.rate_kbps, done.rate_kbps) if what == "rate" else (said.bucket_bytes, done.bucket_bytes)
+                for done, said in met
+            ]
+            found = sorted(abs(one / true - 1) for one, true in pairs if one and true)
+            if found:
+                close = _CLOSE[what]
+                row = len(found), f"{statistics.median(found):.1%}", f"{_ninth(found):.1%}", f"{found[-1]:.1%}"
+                rows.append((f"`{action}`", what, vantage, *row, share(sum(e <= close for e in found), len(found))))
+    head = ("action", "number", "vantage", "n", "median", "90th percentile", "worst", "rate within 5 %, bucket 15 %")
+    return "**Numbers of limiters, |said ÷ true − 1|**\n\n" + _table(head, rows) if rows else ""
+
+
+def _ninth(ordered: Sequence[float]) -> float:
+    """The 90th percentile: nine tenths are no larger."""
+    return ordered[math.ceil(0.9 * len(ordered)) - 1]
 
 
 def _causes(judged: Sequence[Judged]) -> str:
@@ -221,11 +259,11 @@ def errors(judged: Sequence[Judged]) -> str:
     """Every miss, misnaming and false accusation, those of one kind together, to start from."""
     kinds: dict[str, list[str]] = defaultdict(list)
     for each in judged:
-        for done in each.truth:
+        for done in _shown(each):
             word = outcome(done, each.said)
             if _coarse(word, done) != "found":
                 taken = "missed" if word == "missed" else f"taken for {word}"
-                kinds[f"{taken}: {done.action} by {done.trigger}, {each.vantage}"].append(each.scenario)
+                kinds[f"{taken}: {_meant(done)} by {done.trigger}, {each.vantage}"].append(each.scenario)
         for said in each.said:
             if standing(said, each) == "wrong":
                 innocent = [key for key in said.flows if key in each.genuine]

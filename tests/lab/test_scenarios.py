@@ -107,14 +107,14 @@ def key(port: int) -> Key:
 
 def judged(*said: Said) -> Judged:
     """Resets on flows 1 and 2, a flow that nobody touched, one on which the device's firewall acted."""
-    done = Done("rst", "sni", "web.whatsapp.com", "on_path", None, (key(1), key(2)))
+    done = Done("rst", "rst", "sni", "web.whatsapp.com", "on_path", None, None, (key(1), key(2)))
     return Judged(
         "a", "rst", "client", (done,), said, {key(3): "", key(4): "local_firewall"}, {key(1), key(2)}, set(), {key(4)}
     )
 
 
 def say(action: str, *ports: int, position: str = "on_path") -> Said:
-    return Said("t", "blocked", action, "sni", position, (), None, tuple(key(port) for port in ports))
+    return Said("t", "blocked", action, "sni", position, (), None, None, tuple(key(port) for port in ports))
 
 
 @pytest.mark.parametrize(
