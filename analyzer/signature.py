@@ -133,8 +133,8 @@ class Finished(Protocol):
     def segments(self, i: int, up: bool) -> list[Segment]:
         """Kept payload of the i-th flow in one direction, in capture order, copies included."""
 
-    def in_order(self, up: bool) -> np.ndarray:
-        """Of each flow, whether its kept TCP payload in one direction came in order: no gap, no copy, no overlap."""
+    def overlapping(self, up: bool) -> np.ndarray:
+        """Of each flow, whether a segment of its kept TCP payload in one direction begins before the end of the one before."""
 
     def stream(self, i: int, up: bool) -> bytes:
         """The same, reassembled from the first byte up to the first gap; the first copy of a byte wins."""
@@ -209,6 +209,9 @@ class Knowledge(Protocol):
     def is_domestic(self, service: str | None) -> bool: ...
     def owns_address(self, service: str | None, address: str) -> bool:
         """Whether an address belongs to a service, or to its operator's addresses that it shares."""
+
+    def has_addresses(self, service: str | None) -> bool:
+        """Whether all addresses of a service are known: its own, or its operator's."""
 
     def is_resolver(self, address: str) -> bool:
         """Whether it is an address of a public DNS resolver."""

@@ -9,9 +9,9 @@ The unit `time` is a point in time in nanoseconds since 1970 (UTC); `ns` is a du
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum, IntFlag
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -478,13 +478,13 @@ class Table:
 
     def row(self, i: int) -> SimpleNamespace:
         """One row as Python values."""
-        return SimpleNamespace(**{name: _plain(values[i]) for name, values in self.columns.items()})
+        return _row_maker(tuple(self.columns))([values.item(i) for values in self.columns.values()])
 
     def rows(self) -> Iterator[SimpleNamespace]:
         """All rows as Python values; for small tables, never on the way of every packet."""
         # Whole columns become Python values at once, and tuples with names: fifty times quicker than value by value.
         values = zip(*(column.tolist() for column in self.columns.values()), strict=True)
-        return cast("Iterator[SimpleNamespace]", map(_row_type(tuple(self.columns))._make, values))
+        return cast("Iterator[SimpleNamespace]", map(_row_maker(tuple(self.columns)), values))
 
     def sort(self, *names: str) -> Table:
         return self[np.lexsort([self.columns[name] for name in reversed(names)])]
@@ -510,9 +510,6 @@ class Table:
 
 
 @cache
-def _row_type(names: tuple[str, ...]) -> Any:
-    return namedtuple("Row", names)
-
-
-def _plain(value):
-    return value.item() if isinstance(value, np.generic) else value
+def _row_maker(names: tuple[str, ...]) -> Callable[[Iterable], Any]:
+    """A named tuple from values as many as names, unchecked: a third of the time of its `_make`."""
+    return partial(tuple.__new__, namedtuple("Row", names))

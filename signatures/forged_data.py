@@ -70,10 +70,8 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """What each flow's answers say about who made them."""
     findings = []
     flows, packets = done.flows, done.packets
-    for i in np.flatnonzero(~done.in_order(False)).tolist():
-        pieces = done.segments(i, False)
-        if _overlapping(pieces):
-            findings += _overlap(flows.row(i), pieces, done.rows(i))
+    for i in np.flatnonzero(done.overlapping(False)).tolist():
+        findings += _overlap(flows.row(i), done.segments(i, False), done.rows(i))
     own = ~packets.up & (packets.icmp < 0) & (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_RST == 0)
     bare = own & (packets.tsval < 0) & (packets.kind != Kind.KEEPALIVE)
     agreed = (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_SYN != 0) & (packets.tsval >= 0)
@@ -92,19 +90,13 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     return findings
 
 
-def _overlapping(pieces: list[Segment]) -> bool:
-    end = pieces[0].seq + len(pieces[0].data)
-    for piece in pieces[1:]:
-        if ahead(piece.seq, end) < 0:
-            return True
-        end = piece.seq + len(piece.data)
-    return False
-
-
 def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[Finding]:
     """Two copies of the same bytes that differ."""
     packets: dict[int, SimpleNamespace] = {}
-    pieces = [piece for piece in pieces if len(piece.data) >= DIFFER]  # and so a thousand at most
+    once = {(piece.seq, piece.data): piece for piece in reversed(pieces)}  # a mere copy contradicts nothing
+    pieces = [piece for piece in reversed(once.values()) if len(piece.data) >= DIFFER]  # and so a thousand at most
+    if len(pieces) < 2:
+        return []
     start = np.array([ahead(piece.seq, pieces[0].seq) for piece in pieces], np.int64)
     end = start + np.array([len(piece.data) for piece in pieces], np.int64)
     both = np.minimum(end[:, None], end) - np.maximum(start[:, None], start) >= DIFFER
@@ -113,7 +105,7 @@ def _overlap(flow: SimpleNamespace, pieces: list[Segment], rows: Table) -> list[
         shift = ahead(late.seq, early.seq)
         a, b = early.data[max(shift, 0) :], late.data[max(-shift, 0) :]
         shared = min(len(a), len(b))
-        if shared < DIFFER or late.ts - early.ts > ONE_ANSWER:
+        if shared < DIFFER or late.ts - early.ts > ONE_ANSWER or a[:shared] == b[:shared]:
             continue
         differ = int(np.count_nonzero(np.frombuffer(a, np.uint8, shared) != np.frombuffer(b, np.uint8, shared)))
         if differ < DIFFER:

@@ -111,9 +111,11 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """Where a conversation fell silent, packet by packet."""
     findings = []
     p = done.packets
-    copies = ~p.up & (p.kind == Kind.SPURIOUS) & (p.dup_of < 0)
-    repeated = np.bincount(np.searchsorted(done.flows.flow, p.flow[copies]), minlength=len(done.flows)) >= RESENT
+    copies = ~p.up & (p.kind == Kind.SPURIOUS) & (p.dup_of < 0) & (p.payload_len > 0)
+    which, times = np.unique(np.stack((p.flow[copies], p.seq[copies])), axis=1, return_counts=True)
+    repeated = np.isin(done.flows.flow, which[0, times >= RESENT])
     unheard = (done.flows.unacked_up > 0) & (done.flows.resent_up >= RESENT)
+    twice = done.overlapping(True)
     for i in np.flatnonzero(repeated | unheard).tolist():
         flow = done.flows.row(i)
         packets = [p for p in done.rows(i).rows() if p.icmp < 0 and p.tcp_flags >= 0 and not p.tcp_flags & TCP_RST]
@@ -121,7 +123,7 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
             findings += _fell_silent(flow, packets)
         if repeated[i] and flow.vantage != Vantage.SERVER:
             findings += _unheard_acks(flow, packets)
-        if _two_contents(done, i):
+        if twice[i] and _two_contents(done, i):
             findings.append(_found(TWO_HELLOS, flow, flow.start, {}, [Witness(flow.asked_frame, "trigger")]))
     return findings
 

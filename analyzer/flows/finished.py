@@ -92,14 +92,14 @@ class FinishedFlows:
             return heads.data[heads.begin[side] : heads.end[side]].tobytes()
         return assemble(heads.segments(side))
 
-    def in_order(self, up: bool) -> np.ndarray:
-        return np.array(self._heads.whole, bool)[self._sides(up)]
+    def overlapping(self, up: bool) -> np.ndarray:
+        return self._heads.overlapping[self._sides(up)]
 
     def first_bytes(self, up: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(bytes, begin, end): where in them each flow's stream stands; nothing where it came out of order, or is no TCP."""
         heads, sides = self._heads, self._sides(up)
         begin, end = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.end))
-        plain = (self.state[:, PROTO] == TCP) & self.in_order(up)
+        plain = (self.state[:, PROTO] == TCP) & np.array(heads.whole, bool)[sides]
         return heads.data, begin, np.where(plain, end, begin)
 
     def _sides(self, up: bool) -> np.ndarray:
@@ -159,6 +159,7 @@ class Heads(NamedTuple):
     begin: list[int]  # where in `data` each side's bytes stand
     end: list[int]
     whole: list[bool]  # the side's segments follow one another as they came
+    overlapping: np.ndarray  # one of them begins before the end of the one before
     first: np.ndarray  # where in `table` each side's segments stand
     last: np.ndarray
     table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
@@ -167,24 +168,32 @@ class Heads(NamedTuple):
     def of(cls, segments: np.ndarray, first: np.ndarray, data: np.ndarray) -> Heads:
         """From segments (frame, time, sequence number, length) that stand in `data` one after the other."""
         ends = np.concatenate(([0], np.cumsum(segments[:, 3])))
-        broken = np.zeros(len(segments) + 1, np.int64)
-        broken[1:-1] = (segments[1:, 2] - segments[:-1, 2] - segments[:-1, 3]) & 0xFFFFFFFF != 0
-        broken[first] = 0  # a side's first segment follows nothing
-        breaks = np.cumsum(broken)
-        whole = breaks[np.maximum(first[1:] - 1, 0)] == breaks[first[:-1]]
+        hole = np.zeros(len(segments) + 1, np.int64)
+        hole[1:-1] = ahead(segments[1:, 2], segments[:-1, 2] + segments[:-1, 3])
+        hole[first] = 0  # a side's first segment follows nothing
+        begin, end = first[:-1], first[1:]
+        whole, apart = (_none_within(odd, begin, end) for odd in (hole != 0, hole < 0))
         table = np.column_stack((segments, ends[:-1]))
-        bounds = ends[first]
-        return cls(data, bounds[:-1].tolist(), bounds[1:].tolist(), whole.tolist(), first[:-1], first[1:], table)
+        return cls(data, ends[begin].tolist(), ends[end].tolist(), whole.tolist(), ~apart, begin, end, table)
 
     def of_flows(self, flows: np.ndarray) -> Heads:
         """Only the sides of some flows, over the same bytes."""
         sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
         begin, end, whole = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.whole))
-        return Heads(self.data, begin, end, whole, self.first[sides], self.last[sides], self.table)
+        return Heads(
+            self.data, begin, end, whole, self.overlapping[sides], self.first[sides], self.last[sides], self.table
+        )
 
     def segments(self, side: int) -> list[Segment]:
         rows = self.table[self.first[side] : self.last[side]].tolist()
-        return [Segment(frame, ts, seq, self.data[at : at + size].tobytes()) for frame, ts, seq, size, at in rows]
+        data = memoryview(self.data)  # slices of it are cheaper than an array's
+        return [Segment(frame, ts, seq, bytes(data[at : at + size])) for frame, ts, seq, size, at in rows]
+
+
+def _none_within(odd: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Of each range, whether nothing in it is odd; its first never is."""
+    so_far = np.cumsum(odd)
+    return so_far[np.maximum(end - 1, 0)] == so_far[begin]
 
 
 def client_side(state: np.ndarray) -> np.ndarray:
