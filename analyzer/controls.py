@@ -58,10 +58,12 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     at_server = tcp & (a.vantage == Vantage.SERVER)
     gone = at_server & early & (ended == End.RST_UP) & a.rst_bare
     mute = at_server & (a.stage == Stage.ANSWERED) & (a.unacked_down > 0) & (a.resent_down > RESENT)
+    # At the client: what the server says is in the capture, but the device never took it (`device.deaf`).
+    deaf = tcp & (a.vantage == Vantage.CLIENT) & (a.new_down > 0) & (a.unacked_down >= a.new_down) & (a.resent_down > 0)
     reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0)
     fate = np.select(
         [
-            broken,
+            broken | deaf,
             tcp & (a.stage == Stage.SYN) & (ended == End.RST_DOWN),
             tcp & (a.stage == Stage.SYN) & (ended == End.ICMP),
             tcp & (a.stage == Stage.SYN) & (ended == End.SILENCE) & (a.syns > RESENT),

@@ -23,7 +23,7 @@ from analyzer.flows.tracker import Tracker
 from analyzer.result import CaptureInfo, Coverage, Network, Result, Verdict
 from analyzer.signature import Finding, Loaded, Rule
 from analyzer.tables import FLOWS, Cut, Table, Vantage
-from analyzer.verdict import judge
+from analyzer.verdict import SEALED, judge
 
 _MIRRORED = (
     0.2  # share of ordinary packets that are copies, from which on copies are the capture's and not an injector's
@@ -128,7 +128,7 @@ class Analysis:
             if hasattr(module, "across"):
                 self._enter(module.across(seen, self.loaded.knowledge), everything)
         ordered = sorted(everything.values(), key=lambda finding: (finding.ts, finding.rule.id, finding.subject))
-        coverage = self._coverage(seen)
+        coverage = self._coverage(seen, ordered)
         answers, network = judge(seen, ordered, coverage, self.loaded.knowledge, self.rules)
         table = Table.concat(FLOWS, flows).sort("flow", "part") if self.keep_flows else None
         services = {v.service: self.loaded.knowledge.service_name(v.service) for v in answers if v.service}
@@ -149,7 +149,7 @@ class Analysis:
     def without(self, rule: str, result: Result) -> tuple[tuple[Verdict, ...], Network]:
         """What `result`, the answer at the end, would have been without one rule: what a rule is worth."""
         kept = [finding for finding in result.findings if finding.rule.id != rule]
-        return judge(self.seen, kept, self._coverage(self.seen), self.loaded.knowledge, self.rules)
+        return judge(self.seen, kept, self._coverage(self.seen, kept), self.loaded.knowledge, self.rules)
 
     def _info(self, capture: CaptureInfo) -> CaptureInfo:
         known = {v: n for v, n in self._vantage.items() if v != Vantage.UNKNOWN}
@@ -169,7 +169,7 @@ class Analysis:
             capturer=capture.capturer,
         )
 
-    def _coverage(self, seen: SeenStore) -> Coverage:
+    def _coverage(self, seen: SeenStore, findings: Sequence[Finding]) -> Coverage:
         c, tracker = self.tracker.counters, self.tracker
         reached = tracker.limits_reached | seen.limits_reached
         reached |= {"findings"} if self._full else set()
@@ -193,7 +193,8 @@ class Analysis:
             clock_steps=int(c[a.CLOCK_STEPS]),
             offload=int(c[a.OFFLOADED]) > 0,
             proxied=self._cut_flows[Cut.PROXIED] > 0,
-            tunnelled=int(c[a.TUNNELLED]),
+            tunnelled=len({flow for finding in findings if finding.rule.id == SEALED for flow in finding.flows}),
+            tunnels={tunnel.name.lower(): packets for tunnel, packets in tracker.tunnels.items() if packets},
             limits_reached=sorted(reached),
         )
 

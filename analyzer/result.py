@@ -80,6 +80,7 @@ NEXT_STEPS = (
     "capture_without_proxy",
     "capture_at_server",
     "check_server_elsewhere",
+    "check_device",
     "download_something_large",
 )
 
@@ -192,7 +193,8 @@ class Coverage:
     clock_steps: int = 0
     offload: bool = False
     proxied: bool = False
-    tunnelled: int = 0
+    tunnelled: int = 0  # flows whose inside is sealed
+    tunnels: dict[str, int] = field(default_factory=dict)  # by `tables.Tunnel` name: packets that were read out of one
     kernel_drops: int | None = None
     cut_at_byte: int | None = None
     cut_why: str | None = None

@@ -28,6 +28,7 @@ MODULES = (
     "tls_interception",
     "tls_alerts",
     "forged_data",
+    "device_causes",
 )  # in reading order
 
 

@@ -236,5 +236,8 @@ class Names:
     def owns_address(self, service: str | None, address: str) -> bool:
         return False
 
+    def has_addresses(self, service: str | None) -> bool:
+        return False
+
     def is_resolver(self, address: str) -> bool:
         return False

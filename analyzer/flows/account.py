@@ -4,7 +4,7 @@ from analyzer.flows.arenas import (
     ALONE, BAD_PACKETS, BYTES, CHUNK, CHUNK_TOP, CHUNKS_FREE, CLIENT, CLOCK, CLOCK_STEPS, COUNT, DOUBLED_ORDINARY, DUPLICATES, ENTRY, ENTRY_FREE,
     ENTRY_TOP, FIN_TS, FIRST_DATA, FRAGMENTS, FUTURE_RUN, ICMP_AT, ICMP_LOST, IP_BYTES, KNOWN, LAST_FRAME, LAST_NEW, LAST_TS, LIVE, NEED, NEED_CHUNKS,
     NEED_ENTRIES, NEED_NOTHING, NEED_ROWS, NEED_SEGMENTS, NEED_SLOTS, NEW_BYTES, NEXT, NEXT_TCP, NEXT_UDP, NUMBERED, OFFLOADED, ORDINARY, PACKETS, RECYCLED, ROW, ROW_FREE,
-    ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, STREAM, SYN_SEQ, SYNS, TUNNELLED, WIDTH,
+    ROW_TOP, SEG_FREE, SEG_TOP, SEGMENT, SIDE, SIDE_LAST, SIDE_WIDTH, SLOT_FREE, SLOT_TOP, SNAPLEN_CUT, START, STREAM, SYN_SEQ, SYNS, WIDTH,
 )  # fmt: skip
 from analyzer.flows.keep import keep_entry, keep_error, keep_head, keep_row
 from analyzer.flows.records import follow_records
@@ -142,8 +142,6 @@ def account(arenas, packets, frames, first, start, count):
         proto = packets.proto[i]
         if (proto != 6 and proto != 17) or packets.sport[i] < 0:
             continue
-        if packets.encap[i] > 0:
-            c[TUNNELLED] += 1
         slot, direction, bucket = find(arenas, packets.address, 8 * i, packets.sport[i], packets.dport[i], proto)
         if packets.icmp[i] >= 0:
             if slot < 0 and packets.whole[i]:

@@ -24,6 +24,9 @@ WHY = {
     "only_domestic_works": N_("Domestic services answered; abroad, name lookups apart, nothing did."),
     "stopped_answering": N_("From some moment on nothing at all was answered any more: the network itself went down."),
     "nothing_judged": N_("Nothing in this file shows whether the network itself works."),
+    "only_a_tunnel": N_(
+        "All traffic in this file runs inside a tunnel: what it carries, and how that fares, cannot be told."
+    ),
     "portal_page_everywhere": N_("The same sign-in page came back whatever was asked for."),
     "everything_slow": N_("Services that have nothing to do with each other were slow at the same time."),
     "nothing_captured": N_("There is not one packet in this file."),
@@ -129,5 +132,9 @@ NEXT_STEPS = {
         "Capture at the server in the same minutes: the two files together show what was lost on the way."
     ),
     "check_server_elsewhere": N_("Try the same server from another network in the same minutes."),
+    "check_device": N_(
+        "Look at what filters on the device (firewall, security or ad-blocking app, data saver) and on its router; try "
+        "again without it."
+    ),
     "download_something_large": N_("Capture again while you send or download something large (several megabytes)."),
 }

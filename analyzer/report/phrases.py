@@ -91,6 +91,7 @@ FOUND = {  # (state, what was recognised) -> a clause about {target}
     ("likely_throttled", "volume"): N_("{target} is probably slowed down after a certain amount of data"),
     ("impaired", None): N_("{target} does not work well, and this file does not show why"),
     ("failed", None): N_("{target} failed, and this file does not show why"),  # impaired, without one success
+    ("device", None): N_("{target} failed, and the cause is on the device itself or right next to it"),
     ("down", None): N_("{target} was refused by the server itself"),
     ("ok", None): N_("{target} works"),
 }

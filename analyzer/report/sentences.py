@@ -152,6 +152,10 @@ def summary(verdict: Verdict, words: Words, service_name: str | None, quote: Quo
 
 
 def _found(verdict: Verdict) -> str:
+    if verdict.state == "impaired" and any(
+        r.explanation == "local_filter" for r in verdict.ruled_out if not r.excluded
+    ):
+        return phrases.FOUND["device", None]
     if verdict.state == "impaired" and 0 < verdict.attempts == verdict.failed:
         return phrases.FOUND["failed", None]
     if verdict.state in ACCUSING and verdict.methods:

@@ -5,6 +5,7 @@ is taken out; what remains is weighed by strength, by independent families and b
 say is said too (`doubts`). The network as a whole comes first (`network`): where nothing works, nobody is accused.
 """
 
+from analyzer.verdict.doubts import SEALED
 from analyzer.verdict.judge import judge
 
-__all__ = ["judge"]
+__all__ = ["SEALED", "judge"]

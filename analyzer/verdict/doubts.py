@@ -12,7 +12,8 @@ from analyzer.result import ACCUSING, Control, Coverage, Named, RuledOut
 from analyzer.signature import Finding
 from analyzer.tables import Cut
 
-AT_HOME = ("rst.from_device",)  # rules that find the cause on the device or beside it
+AT_HOME = ("rst.from_device", "device.deaf", "device.refused_at_once")  # they find the cause on the device or beside it
+SEALED = "device.sealed_tunnel"  # a conversation that cannot be looked into
 FEW = 3  # attempts below which chance is hard to exclude: three of three is the least an exact test can use
 
 _ORDINARY = {  # action -> the ordinary causes that look like it
@@ -132,9 +133,9 @@ def limits_of(
     ):
         if some(bit):
             out.append(word)
-    if any(f.rule.leans == "limit" for f in findings):
+    if any(f.rule.leans == "limit" and f.rule.id != SEALED for f in findings):
         out.append("local_packet_tool")
-    if coverage.tunnelled and not len(cut):
+    if coverage.tunnelled and (not len(cut) or any(f.rule.id == SEALED for f in findings)):
         out.append("tunnelled")
     if not controls:
         out.append("no_control")
@@ -160,10 +161,12 @@ _NEXT = {
 }
 
 
-def next_step(state: str, limits: Sequence[str], named: Sequence[Named]) -> str | None:
+def next_step(state: str, limits: Sequence[str], named: Sequence[Named], at_home: bool = False) -> str | None:
     """The capture that could answer what this one cannot; none where it answered."""
     if state in ("ok", "blocked", "throttled", "down"):
         return None
+    if at_home:
+        return "check_device"
     for word in limits:
         if word in _NEXT:
             return _NEXT[word]

@@ -17,7 +17,7 @@ from analyzer.result import ACCUSING, STATES, Control, Coverage, FlowKey, Named,
 from analyzer.signature import Finding, Knowledge, Rule, Seen, Witness
 from analyzer.tables import Cut, Vantage
 from analyzer.verdict.cases import Case, cases_of
-from analyzer.verdict.doubts import Gaps, doubts_of, limits_of, next_step
+from analyzer.verdict.doubts import AT_HOME, Gaps, doubts_of, limits_of, next_step
 from analyzer.verdict.network import network_finding
 from analyzer.verdict.states import Setting, state_of
 
@@ -150,7 +150,7 @@ class _Bench:
             controls=tuple(controls),
             ruled_out=doubts_of(state, named, findings, controls, fate) if state != "ok" else (),
             limits=limit,
-            next=next_step(state, limit, named),
+            next=next_step(state, limit, named, _at_home(findings)),
             findings=tuple(findings),
             first=int(start.min()) if len(rows) else min((f.ts for f in findings), default=None),
             last=int(end.max()) if len(rows) else max((f.ts for f in findings), default=None),
@@ -266,8 +266,9 @@ class _Bench:
     def _plain_state(self, mine: np.ndarray, merged: np.ndarray, findings: Sequence[Finding], weighed: str) -> str:
         """The state of a target that nobody is accused over."""
         fate = self.merged_fate[merged]
-        if not len(fate):
-            return "insufficient"
+        at_home = _at_home(findings) and not (fate == Fate.FINE).any()
+        if at_home or not len(fate):
+            return "impaired" if at_home else "insufficient"
         fine, failed = int((fate == Fate.FINE).sum()), int((fate >= Fate.FAILED).sum())
         if not failed:
             return "impaired" if weighed == "impaired" and _slow(findings) else "ok"
@@ -293,6 +294,10 @@ def _by_value(column: np.ndarray) -> dict[int, np.ndarray]:
 
 def _accuses(finding: Finding) -> bool:
     return finding.rule.leans == "interference" and finding.rule.strength in ("conclusive", "strong")
+
+
+def _at_home(findings: Sequence[Finding]) -> bool:
+    return any(finding.rule.id in AT_HOME for finding in findings)
 
 
 def _slow(findings: Sequence[Finding]) -> bool:

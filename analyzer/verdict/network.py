@@ -11,6 +11,7 @@ from analyzer.controls import Fate
 from analyzer.result import Coverage, Network
 from analyzer.signature import Finding, Knowledge, Seen
 from analyzer.tables import Table
+from analyzer.verdict.doubts import SEALED
 
 TRIED = 3  # targets that must have been tried and failed before a whole network is called dead or walled
 GRACE, SILENCE = 2_000_000_000, 10_000_000_000  # ns after the last answer, and without any, before all is called silent
@@ -29,6 +30,9 @@ def network_finding(
     if any(f.rule.id == "http.portal_everywhere" for f in findings):
         return Network("captive_portal", "portal_page_everywhere")
     use = ~np.isin(a.port, LOCAL_PORTS) & (fate != Fate.UNKNOWN)
+    sealed = np.isin(a.flow, [flow for finding in findings if finding.rule.id == SEALED for flow in finding.flows])
+    if (use & sealed).any() and not (use & ~sealed).any():
+        return Network("normal", "only_a_tunnel")
     targets, where = np.unique(a.target[use], return_inverse=True)
     fine = np.bincount(where.reshape(-1), fate[use] == Fate.FINE, minlength=len(targets)) > 0
     if not fine.any():

@@ -15,6 +15,14 @@ def number(address: str) -> tuple[int, int] | None:
         return None
 
 
+_NAT64 = 0x0064FF9B << 96  # 64:ff9b::/96, with an IPv4 address in the last 32 bits (RFC 6052 §2.1)
+
+
+def _beyond_nat64(family: int, value: int) -> tuple[int, int]:
+    """The IPv4 address that one of NAT64's well-known prefix stands for; any other is its own."""
+    return (32, value & 0xFFFFFFFF) if family == 128 and value >> 32 == _NAT64 >> 32 else (family, value)
+
+
 class Prefixes:
     """Who holds which blocks: one dictionary per prefix length, longest first.
 
@@ -46,7 +54,7 @@ class Prefixes:
         parsed = number(address)
         if parsed is None:
             return
-        family, value = parsed
+        family, value = _beyond_nat64(*parsed)
         for host_bits in self._order[family]:
             holder = self._blocks[family, host_bits].get(value >> host_bits)
             if holder is not None:

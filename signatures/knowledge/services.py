@@ -162,6 +162,12 @@ class Services:
         own = {known.id, known.addresses_of}
         return any(holder in own and self._services[holder].scope != "hosting" for holder in self._holders(address))
 
+    def has_addresses(self, service: str | None) -> bool:
+        """Whether all addresses of a service are known: its own, or its operator's."""
+        known = self._services.get(service or "")
+        holders = (known, self._services.get(known.addresses_of or "")) if known else ()
+        return any(holder is not None and holder.scope == "dedicated" and bool(holder.prefixes) for holder in holders)
+
     def is_resolver(self, address: str) -> bool:
         """Whether it is an address of a public DNS resolver."""
         return any(self._services[holder].kind == "resolver" for holder in self._holders(address))

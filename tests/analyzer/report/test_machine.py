@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from analyzer import result as codes
 from analyzer import signature as axes
-from analyzer.report import machine, render
+from analyzer.report import causes, machine, render
 from analyzer.result import Network
 from tests.analyzer.report import results
 
@@ -47,7 +47,9 @@ def test_the_schema_knows_the_words_of_the_code_and_no_others():
     assert method["position"]["enum"] == list(axes.POSITIONS)
     assert method["witnesses"]["items"]["properties"]["role"]["enum"] == list(axes.ROLES)
     assert SCHEMA["$defs"]["control"]["properties"]["kind"]["enum"] == list(codes.CONTROL_KINDS)
-    assert SCHEMA["properties"]["network"]["properties"]["state"]["enum"] == list(codes.NETWORKS)
+    network = SCHEMA["properties"]["network"]["properties"]
+    assert network["state"]["enum"] == list(codes.NETWORKS)
+    assert set(network["why"]["enum"]) == set(causes.WHY)
 
 
 def test_one_capture_is_one_line():
