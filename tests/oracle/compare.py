@@ -76,8 +76,9 @@ def _streams(proto: int, ours: View, theirs: View) -> Iterator[Difference]:
             )
         elif frame not in other:
             same = theirs.streams.get((proto, mine[frame][0]))  # begun earlier there, by a packet not counted here?
-            begin = same.first_frame if same is not None else frame
-            yield Difference(word, _why_alone(begin, theirs), f"frame {frame}, only here: {layers}")
+            begins = (frame, same.first_frame) if same is not None else (frame,)
+            why = next((cls for begin in begins if (cls := _why_alone(begin, theirs)) != "unexplained"), "unexplained")
+            yield Difference(word, why, f"frame {frame}, only here: {layers}")
         else:
             yield from _stream(word, frame, mine[frame], other[frame], theirs)
 
