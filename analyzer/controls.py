@@ -186,37 +186,37 @@ class Fared(NamedTuple):
     rows: np.ndarray
 
 
-def controls_of(mine: np.ndarray, a: Table, fate: np.ndarray, seen: Seen, known: Knowledge) -> list[Fared]:
+def controls_of(mine: np.ndarray, a: Table, seen: Seen, known: Knowledge) -> list[Fared]:
     """The controls of some attempts (row numbers into `a`), strongest kind first; a row counts under its strongest.
 
     Only what lies within five minutes of one of them, in their own client, is a control.
     """
-    near = _near(a, mine)
-    target, server = a.target[mine], a.server[mine]
-    service, name = np.unique(a.service[mine]), np.unique(a.name[mine])
-    client = np.isin(a.client, a.client[mine])
-    other = near & client & ~np.isin(a.target, target) & (a.proto == a.proto[mine][0])
-    here = np.isin(a.server, server)
+    own = a[mine]
+    near = np.flatnonzero(_near(a.start, own.start))
+    free = ~np.isin(near, mine)
+    a = a[near]
+    service, name = np.unique(own.service), np.unique(own.name)
+    client = np.isin(a.client, own.client)
+    other = client & ~np.isin(a.target, own.target) & (a.proto == own.proto[0])
+    here = np.isin(a.server, own.server)
     named = (a.name >= 0) & ~np.isin(a.name, name)
     same_service = _among(a.service, service)
     kinds = _by_service(a, seen, known)
     masks = (
-        ("same_address_other_name", other & here & named & np.isin(a.port, a.port[mine])),
-        ("same_name_other_address", near & client & _among(a.name, name) & ~here),
-        ("same_service_other_channel", near & client & same_service & ~np.isin(a.target, target)),
-        ("same_protocol_other_service", other & ~same_service & (kinds == 0) & _among(a.protocol, a.protocol[mine])),
-        ("connectivity_check", near & client & (kinds == _CHECK) & ~same_service),
-        ("domestic_service", near & client & (kinds == _DOMESTIC) & ~same_service),
-        ("other_client_networks", near & here & ~client & np.isin(a.port, a.port[mine])),
+        ("same_address_other_name", other & here & named & np.isin(a.port, own.port)),
+        ("same_name_other_address", client & _among(a.name, name) & ~here),
+        ("same_service_other_channel", client & same_service & ~np.isin(a.target, own.target)),
+        ("same_protocol_other_service", other & ~same_service & (kinds == 0) & _among(a.protocol, own.protocol)),
+        ("connectivity_check", client & (kinds == _CHECK) & ~same_service),
+        ("domestic_service", client & (kinds == _DOMESTIC) & ~same_service),
+        ("other_client_networks", here & ~client & np.isin(a.port, own.port)),
     )
-    taken = np.zeros(len(a), bool)
-    taken[mine] = True
     found = []
     for kind, mask in masks:
-        rows = np.flatnonzero(mask & ~taken)
-        if len(rows):
-            taken[rows] = True
-            found.append(Fared(kind, rows))
+        mask &= free
+        if mask.any():
+            free &= ~mask
+            found.append(Fared(kind, near[mask]))
     return found
 
 
@@ -250,12 +250,12 @@ def _by_service(a: Table, seen: Seen, known: Knowledge) -> np.ndarray:
     return np.array(kinds or [0], np.int8)[where.reshape(-1)]
 
 
-def _near(a: Table, mine: np.ndarray) -> np.ndarray:
-    """Attempts within five minutes of one of `mine`."""
-    times = np.sort(a.start[mine])
-    at = np.searchsorted(times, a.start)
-    before = a.start - times[np.maximum(at - 1, 0)]
-    after = times[np.minimum(at, len(times) - 1)] - a.start
+def _near(starts: np.ndarray, mine: np.ndarray) -> np.ndarray:
+    """Which starts lie within five minutes of one of `mine`."""
+    times = np.sort(mine)
+    at = np.searchsorted(times, starts)
+    before = starts - times[np.maximum(at - 1, 0)]
+    after = times[np.minimum(at, len(times) - 1)] - starts
     return (np.abs(before) <= SAME_MINUTES) | (np.abs(after) <= SAME_MINUTES)
 
 

@@ -179,7 +179,7 @@ class _Bench:
         if not len(merged):
             return ()
         found = []
-        for fared in controls_of(merged, self.merged, self.merged_fate, self.seen, self.known):
+        for fared in controls_of(merged, self.merged, self.seen, self.known):
             suspects = self.suspects - {self.seen.number(target)}
             rows = fared.rows[~np.isin(self.merged.target[fared.rows], list(suspects))]
             if not len(rows):

@@ -242,7 +242,7 @@ MINE = {"client": 1, "target": 1, "server": 1, "name": 1, "service": 4, "protoco
 def kinds(*others):
     """Kind of control of each other attempt (None for none); the first row is mine."""
     rows = table(MINE, *(MINE | other for other in others))
-    found = controls_of(np.array([0]), rows, fates(rows, text), Texts, Known())
+    found = controls_of(np.array([0]), rows, Texts, Known())
     by_row = {row: fared.kind for fared in found for row in fared.rows.tolist()}
     return [by_row.get(n) for n in range(1, len(rows))]
 
@@ -274,7 +274,7 @@ def test_kinds_of_controls(other, kind):
 
 def test_controls_come_strongest_first_and_count_once():
     rows = table(MINE, MINE | {"client": 2}, MINE | {"target": 2, "name": 2}, MINE | {"server": 2})
-    found = controls_of(np.array([0]), rows, fates(rows, text), Texts, Known())
+    found = controls_of(np.array([0]), rows, Texts, Known())
     assert [(fared.kind, fared.rows.tolist()) for fared in found] == [
         ("same_address_other_name", [2]), ("same_name_other_address", [3]), ("other_client_networks", [1]),
     ]  # fmt: skip
