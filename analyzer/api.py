@@ -49,6 +49,7 @@ def analyze(
     name: str | None = None,
     target: str | None = None,
     progress: Callable[[int], None] | None = None,
+    with_ja3: bool = False,
 ) -> Result:
     """Analyse one capture.
 
@@ -63,6 +64,8 @@ def analyze(
         Only verdicts about this service or name.
     progress : callable, optional
         Called with the number of bytes read so far.
+    with_ja3 : bool
+        Work out `Result.ja3` too, which costs 30 microseconds a ClientHello.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def analyze(
         The capture cannot be used at all. Damage further on is no error: it is in `Result.coverage`.
     """
     source = where if isinstance(where, Source) else open_capture(where, name=name)
-    *_, result = follow(source, loaded, progress=progress)
+    *_, result = follow(source, loaded, progress=progress, with_ja3=with_ja3)
     return only(result, target) if target else result
 
 
@@ -85,6 +88,7 @@ def follow(
     *,
     wanted: Callable[[int], bool] | None = None,
     progress: Callable[[int], None] | None = None,
+    with_ja3: bool = False,
 ) -> Iterator[Result]:
     """Analyse a source as it comes in: the answer so far, whenever it is wanted, and the final one last.
 
@@ -99,6 +103,8 @@ def follow(
         one does not depend on how often it was.
     progress : callable, optional
         Called with the number of bytes read so far.
+    with_ja3 : bool
+        As in `analyze`.
 
     Raises
     ------
@@ -106,7 +112,7 @@ def follow(
         As `analyze`.
     """
     with source:
-        analysis = Analysis(loaded, apps=source.info.apps)
+        analysis = Analysis(loaded, apps=source.info.apps, with_ja3=with_ja3)
         for frames in source.blocks():
             analysis.feed(frames)
             if progress is not None:

@@ -15,6 +15,7 @@ from analyzer.exhibits import Exhibits
 from analyzer.flows import arenas as a
 from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
+from analyzer.flows.fingerprints import ja3_of
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.icmp_watch import IcmpWatch
 from analyzer.flows.identify import Identifier
@@ -41,9 +42,11 @@ class Analysis:
         Keep the flows table of the whole capture for `Result.flow_table`.
     apps : sequence of str
         Names that `Frames.app` stands for; may grow while frames are fed.
+    with_ja3 : bool
+        Work out `Result.ja3`.
     """
 
-    def __init__(self, loaded: Loaded, *, keep_flows: bool = True, apps: Sequence[str] = ()):
+    def __init__(self, loaded: Loaded, *, keep_flows: bool = True, apps: Sequence[str] = (), with_ja3: bool = False):
         self.loaded = loaded
         self.rules: dict[str, Rule] = {rule.id: rule for module in loaded.signatures for rule in module.RULES}
         self.tracker = Tracker()
@@ -53,6 +56,7 @@ class Analysis:
         self.identifier = Identifier(loaded.knowledge, self.dns, self.apps)
         self.exhibits = Exhibits()
         self.keep_flows = keep_flows
+        self._ja3: dict[int, str] | None = {} if with_ja3 else None
         self._flows: list[Table] = []
         self._findings: dict[tuple[str, str], Finding] = {}
         self._full = False
@@ -104,6 +108,8 @@ class Analysis:
             self._vantage[vantage] = self._vantage.get(vantage, 0) + 1
         if self.keep_flows:
             flows.append(done.flows)
+        if self._ja3 is not None:
+            self._ja3 |= ja3_of(done)
         found: list[Finding] = []
         for module in self.loaded.signatures:
             mask = module.WANTS.flows(done.flows)
@@ -144,6 +150,7 @@ class Analysis:
             services_date=self.loaded.date,
             service_names=services,
             exhibits=exhibits.of(answers, seen),
+            ja3=dict(self._ja3 or {}),
         )
 
     def without(self, rule: str, result: Result) -> tuple[tuple[Verdict, ...], Network]:

@@ -251,6 +251,7 @@ class Result:
     service_names: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     exhibits: tuple[Exhibit, ...] = ()  # packets of the flows that verdicts name, and of controls
+    ja3: dict[int, str] = field(default_factory=dict)  # by flow number; only where it was asked for
 
     def shown(self, everything: bool = False) -> tuple[Verdict, ...]:
         """The verdicts that a report lists, worst first; with `everything`, those about any other name too.

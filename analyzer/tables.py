@@ -224,7 +224,7 @@ FLOWS = (
     Column("final", "?", "", "no more packets of it are to come (false in live snapshots)"),
 )
 
-# Not among them: a key that other tools know, worked out only where flows leave the house (`community_id`).
+# Not among them: what other tools know a conversation and a program by, worked out only where flows leave the house.
 COMMUNITY_ID = Column(
     "community_id",
     "O",
@@ -232,6 +232,7 @@ COMMUNITY_ID = Column(
     "Community ID (version 1, seed 0), the conversation's key in Zeek, Suricata and Wireshark",
     None,
 )
+JA3 = Column("ja3", "O", "", "JA3 of the ClientHello (MD5); another for each hello where extensions are shuffled", None)
 
 ATTEMPTS = (
     Column("flow", "i8", "", "flow number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated
 
+import numpy as np
 import typer
 
 import signatures
@@ -17,7 +18,7 @@ from analyzer.report import columns, tabular
 from analyzer.report.conversation import transport
 from analyzer.report.escape import visible
 from analyzer.report.redact import discreet, forwardable
-from analyzer.tables import End, Stage
+from analyzer.tables import JA3, End, Stage, Table
 
 HEAD = (
     "FLOW", "STREAM", "AT", "PROTO", "CLIENT", "SERVER", "PORT", "NAME", "SERVICE", "STAGE", "END", "PACKETS", "BYTES",
@@ -42,7 +43,7 @@ def flows(
     file = None if output is None else asked.destination(output, [capture])
     if file is not None and not tabular.writes(file):
         raise UsageError(f"{file.name}: a table ends in .parquet, .csv or .json")
-    result = api.analyze(capture, signatures.load())
+    result = api.analyze(capture, signatures.load(), with_ja3=file is not None)
     result = result if circumvention else discreet(result)
     result = forwardable(result) if redact else result
     table = result.flow_table
@@ -53,10 +54,16 @@ def flows(
             typer.echo(line)
         return
     try:
-        tabular.write(with_community_id(table), file)
+        tabular.write(_with_ja3(with_community_id(table), result.ja3), file)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}") from None
     complain(f"{file} is written")
+
+
+def _with_ja3(flows: Table, ja3: dict[int, str]) -> Table:
+    column = np.empty(len(flows), object)
+    column[:] = [ja3.get(flow) for flow in flows.flow.tolist()]
+    return Table((*flows.schema, JA3), flows.columns | {JA3.name: column})
 
 
 def _cells(flow: SimpleNamespace, start: int) -> tuple[str, ...]:

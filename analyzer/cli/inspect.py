@@ -50,7 +50,7 @@ def inspect(
         raise UsageError("which conversation? Give one of --frame N, --stream N and --flow N")
     words = Words(asked.languages(lang)[0])
     source = api.open_capture(capture)
-    result = api.analyze(source, signatures.load())
+    result = api.analyze(source, signatures.load(), with_ja3=True)
     flows = result.flow_table
     assert flows is not None
     row = _row(flows, capture, frame, stream, flow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ ENDS = {
     End.SILENCE: N_("Silence: what the client sent last was sent again, and nobody acknowledged or answered it."),
     End.ICMP: N_("An error message of the network (ICMP); nothing came after it."),
 }
+NAT64 = "64:ff9b::"
+
 CUTS = {
     Cut.MIDWAY: N_("It was already open when the capture began."),
     Cut.ONE_DIRECTION: N_("Only one of its directions was captured."),
@@ -128,7 +131,10 @@ def _facts(result: Result, flow: SimpleNamespace, words: Words) -> Iterable[tupl
     lasted = say("it lasted {duration}", duration=words.duration(flow.end - flow.start))
     missing = [say(said) for cut, said in CUTS.items() if flow.cut & cut]
     verdicts = [verdict for verdict in result.answers if verdict.target == flow.target]
-    yield say("Spoken with"), [_partner(result, flow, words), _protocol(flow)]
+    yield (
+        say("Spoken with"),
+        [_partner(result, flow, words), _mapped(flow, words), _protocol(flow), _fingerprints(result, flow)],
+    )
     yield say("How far it came"), [say(STAGES[Stage(flow.stage)])]
     yield say("What ended it"), [say(ENDS[End(flow.ended_by)])]
     yield say(LABELS["since"]), [sentences.moment(flow.start, result.capture.start, words), lasted]
@@ -156,10 +162,23 @@ def _partner(result: Result, flow: SimpleNamespace, words: Words) -> str:
     )
 
 
+def _mapped(flow: SimpleNamespace, words: Words) -> str:
+    """The IPv4 address that one of NAT64's well-known prefix stands for (RFC 6052 §2.1)."""
+    if not flow.server.startswith(NAT64):
+        return ""
+    return words.say("through NAT64 with {address}", address=IPv4Address(IPv6Address(flow.server).packed[-4:]))
+
+
 def _protocol(flow: SimpleNamespace) -> str:
     """What was spoken, in the abbreviations that engineers know."""
-    parts = [flow.protocol, flow.alpn, flow.ja4, flow.answer]
+    parts = [flow.protocol, flow.alpn, flow.answer]
     return ", ".join(visible(part) for part in parts if part)
+
+
+def _fingerprints(result: Result, flow: SimpleNamespace) -> str:
+    """Of the ClientHello, by which lists of programs and middleboxes know who sent it."""
+    parts = {"JA4": flow.ja4, "JA3": result.ja3.get(flow.flow)}
+    return ", ".join(f"{name} {value}" for name, value in parts.items() if value)
 
 
 def _traffic(packets: int, size: int, resent: int, words: Words) -> str:

@@ -6,6 +6,17 @@ from analyzer.report.escape import visible
 from analyzer.report.words import Words
 from analyzer.result import Coverage
 
+TUNNELS = {  # tables.Tunnel -> as engineers call it
+    "ip_in_ip": "IP-in-IP",
+    "six_in_four": "6in4",
+    "gre": "GRE",
+    "erspan": "ERSPAN",
+    "vxlan": "VXLAN",
+    "geneve": "Geneve",
+    "gtp": "GTP-U",
+    "teredo": "Teredo",
+}
+
 
 def sentences(seen: Coverage, words: Words, everything: bool = False, circumvention: bool = False) -> list[str]:
     """Most important first; empty when nothing was missed."""
@@ -117,6 +128,15 @@ def _minor(seen: Coverage, words: Words) -> list[str]:
         )
     if seen.mirrored:
         out.append(words.say("The capture holds ordinary packets twice (a mirror port, or two interfaces)."))
+    for kind, packets in seen.tunnels.items():
+        out.append(
+            words.plural(
+                "{n} packet was read out of a tunnel ({kind}).",
+                "{n} packets were read out of a tunnel ({kind}).",
+                packets,
+                kind=TUNNELS[kind],
+            )
+        )
     if seen.offload:
         out.append(words.say("The network card joined packets before they were captured (offload)."))
     if seen.fragments:

@@ -30,7 +30,7 @@ def test_whole_tables_in_files(tmp_path, kind):
     ran = call("flows", DEMO, "-o", str(file))
     assert (ran.code, ran.out, ran.err) == (0, "", f"interference: {file} is written\n")
     rows = read(file)
-    assert list(rows[0]) == [*(column.name for column in FLOWS.schema), "community_id"]
+    assert list(rows[0]) == [*(column.name for column in FLOWS.schema), "community_id", "ja3"]
     assert [int(row["flow"]) for row in rows] == FLOWS.flow.tolist()
     assert [row["sni"] or None for row in rows] == FLOWS.sni.tolist()
     never_closed = [row["fin_up"] or None for row, fin in zip(rows, FLOWS.fin_up.tolist(), strict=True) if fin < 0]

@@ -6,9 +6,13 @@ import re
 import shutil
 
 import pytest
+from scapy.layers.inet import TCP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from analyzer import tables
-from analyzer.report import conversation
+from analyzer.report import conversation, coverage
 from analyzer.signature import LEANS
 from tests.analyzer.cli.command import DEMO, call
 
@@ -107,7 +111,15 @@ def test_without_tshark_one_line_says_so(monkeypatch):
         (conversation.ENDS, tables.End),
         (conversation.CUTS, tables.Cut),
         (conversation.LEANS, LEANS),
+        (coverage.TUNNELS, [kind.name.lower() for kind in tables.Tunnel if kind]),
     ],
 )
 def test_every_word_of_the_flows_table_can_be_said(said, words):
     assert set(said) == set(words)
+
+
+def test_what_stands_behind_an_address_of_nat64_is_said(tmp_path):
+    asked = Ether() / IPv6(src="2001:db8::2", dst="64:ff9b::959a:a733") / TCP(sport=50001, dport=443, flags="S")
+    file = tmp_path / "nat64.pcap"
+    wrpcap(str(file), [asked])
+    assert "through NAT64 with 149.154.167.51" in call("inspect", str(file), "--flow", "0", "-c", "0").out

@@ -71,9 +71,17 @@ def test_captures_without_an_answer_say_why(sample, says):
 
 def test_what_was_not_seen_is_counted():
     seen = Coverage(packets=9, packets_bad=1, kernel_drops=2, proxied=True, one_direction=1, snaplen_cut=3, evicted=1,
-                    clock_steps=2, tunnelled=1, duplicates=4, mirrored=True, fragments=1, icmp_unmatched=5)  # fmt: skip
+                    clock_steps=2, tunnelled=1, tunnels={"teredo": 3},
+                    duplicates=4, mirrored=True, fragments=1, icmp_unmatched=5)  # fmt: skip
     text = shown(results.result(results.works(), coverage=seen), everything=True)
-    for part in ("1 packet was damaged", "missed 2 packets", "Of 1 connection only", "jumped 2 times", "5 ICMP errors"):
+    for part in (
+        "3 packets were read out of a tunnel (Teredo)",
+        "1 packet was damaged",
+        "missed 2 packets",
+        "Of 1 connection only",
+        "jumped 2 times",
+        "5 ICMP errors",
+    ):
         assert part in text
 
 
