@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.dns_answers import AA, RA, Answers
+from analyzer.dns_answers import AA, NXDOMAIN, RA, Answers
 
 MS = 1_000_000
 SAMPLES, NAMES = 3, 2  # messages, and names among them, that make a habit
@@ -57,7 +57,7 @@ class Habits:
         self._answers, self._no_opt = answers, asked_edns & ~m.edns
         delay = answers.delay
         for rows in _by_resolver(m.resolver):
-            self._distance(m.ttl[rows], m.name[rows], rows)
+            self._distance(m.ttl[rows], m.name[rows], m.rcode[rows] == NXDOMAIN, rows)
             if self.ttl[rows[0]] >= 0 and self.ttl[rows[0]] not in INITIAL_TTLS:
                 self._speed(delay[rows], m.name[rows], rows)
             for trait, (has, can) in forms.items():
@@ -72,7 +72,7 @@ class Habits:
         alike = self.ttl[i] >= 0 and abs(ttl - int(self.ttl[i])) <= 1 and not self.fast[i] and not self._no_opt[i]
         return "endpoint" if alike and not any(trait[i] for trait in self.traits.values()) else "unknown"
 
-    def _distance(self, ttl: np.ndarray, name: np.ndarray, rows: np.ndarray) -> None:
+    def _distance(self, ttl: np.ndarray, name: np.ndarray, denied: np.ndarray, rows: np.ndarray) -> None:
         """`rows` are a resolver's messages in the order of frames."""
         values = np.unique(ttl)
         names = [len(np.unique(name[np.abs(ttl - value) <= 1])) for value in values.tolist()]
@@ -82,7 +82,9 @@ class Habits:
             return
         self.ttl[rows] = usual
         ordinary = np.isin(name, np.unique(name[np.abs(ttl - usual) < TTL_APART]))
-        taken = np.unique(ttl[ordinary])  # distances from which this resolver answers other names
+        # Distances from which this resolver answers other names. Where such a name is denied, which it elsewhere
+        # gives, that may be another's word, and is no habit.
+        taken = np.unique(ttl[ordinary & (~denied | (np.abs(ttl - usual) <= 1))])
         strange = np.abs(ttl[:, None] - taken[None, :]).min(axis=1) >= TTL_APART
         odd, group = np.unique(name[~ordinary], return_inverse=True)
         at = np.flatnonzero(~ordinary)

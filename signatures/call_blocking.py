@@ -104,13 +104,22 @@ ONE_WAY = _rule(
     "Calls that nobody took; broadcasts.",
     "RFC 3550 §6: receivers of media report on them",
 )  # fmt: skip
+ONE_WAY_AGAIN = _rule(
+    "media_one_way_again", "strong", "silence",
+    "Call after call the relay answers and none of the media come back, while another service's media do.",
+    "Calls that nobody took, where the client sends media all the same.",
+    "RFC 3550 §6; in calls that are not taken, apps ring their relays and send no media",
+)  # fmt: skip
 ANSWERS_UNHEARD = _rule(
     "answers_unheard", "strong", "silence",
     "Away from the client: it asks the same question again and again although each was answered.",
     "A firewall at the client that lets questions out and no answers in.",
     "RFC 8489 §6.2.1: a client stops asking when it is answered",
 )  # fmt: skip
-RULES = (RELAYS_SILENT, OTHERS_ANSWERED, OTHERS_ANSWERED_FEW, MEDIA_DIES, MEDIA_DIED_ONCE, ONE_WAY, ANSWERS_UNHEARD)
+RULES = (
+    RELAYS_SILENT, OTHERS_ANSWERED, OTHERS_ANSWERED_FEW, MEDIA_DIES, MEDIA_DIED_ONCE, ONE_WAY, ONE_WAY_AGAIN,
+    ANSWERS_UNHEARD,
+)  # fmt: skip
 
 
 def _away_from_the_client(flows: Table) -> np.ndarray:
@@ -239,7 +248,22 @@ def _media(a: Table, calls: np.ndarray, seen: Seen) -> list[Finding]:
     for some in groups_of(a, one_way, "target"):
         measured = {"packets_up": int(a.packets_up[some].sum()), "packets_down": int(a.packets_down[some].sum())}
         found.append(_about(ONE_WAY, a[some], measured, _ends(a, some), seen, "media"))
+        if _next_call(a, some) and _both_ways_meanwhile(a, some):
+            found.append(_about(ONE_WAY_AGAIN, a[some], measured, _ends(a, some), seen, "media"))
     return found
+
+
+def _next_call(a: Table, some: np.ndarray) -> bool:
+    """Whether these conversations belong to more than one call."""
+    return bool(a.start[some].max() - a.end[some].min() >= 0 and a.start[some].max() - a.start[some].min() >= NEXT_CALL)
+
+
+def _both_ways_meanwhile(a: Table, some: np.ndarray) -> bool:
+    """Whether another service's media came back around these calls."""
+    near = (a.start <= a.end[some].max() + ONE_CALL) & (a.end >= a.start[some].min() - ONE_CALL)
+    media = (a.proto == UDP) & (a.port != DNS) & (a.service >= 0) & (a.service != a.service[some[0]])
+    both = (a.packets_up >= ONE_WAY_PACKETS) & (a.packets_down >= ONE_WAY_PACKETS)
+    return bool((near & media & both).any())
 
 
 def _heard_meanwhile(a: Table, i: int) -> bool:

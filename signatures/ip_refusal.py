@@ -30,6 +30,7 @@ METHOD = "ip_refusal"
 
 MS, SECOND = 1_000_000, 1_000_000_000
 NETWORKS = 2  # unrelated ones that one machine speaks for
+WHOLE_SERVICE = 3  # addresses that refuse alike, and none that greets: two can be one site that is closed
 SAME_DELAY = 4 * MS  # between refusals of one machine: its own path varies, hosts in unrelated networks differ by more
 COUNTER = 256  # IP-IDs that one machine uses up between two refusals
 HALF, HALF_MARGIN = 0.5, 5 * MS  # no detour halves the path and saves 5 ms as well
@@ -135,9 +136,11 @@ def _two_synacks(flow: SimpleNamespace, rows: Table) -> Finding | None:
     if not greetings or not syns:
         return None
     first = greetings[0]
+    # A SYN/ACK for a number that no SYN carried answers none of them, however often they were repeated.
+    astray = first.ack not in {(p.seq + 1) & 0xFFFFFFFF for p in syns}
     between = [p for p in syns if p.frame < greetings[-1].frame]
     other = next((p for p in greetings if p.seq != first.seq and p.ts - first.ts <= ONE_SYN), None)
-    if other is None or len(between) > 1 or abs(other.ttl - first.ttl) < TTL_APART:
+    if other is None or (len(between) > 1 and not astray) or abs(other.ttl - first.ttl) < TTL_APART:
         return None
     measured = {"ttls": [first.ttl, other.ttl], "apart_ms": round((other.ts - first.ts) / MS, 3)}
     witnesses = (Witness(syns[0].frame, "trigger"), Witness(first.frame, "forged"), Witness(other.frame, "contradicts"))
@@ -230,7 +233,7 @@ def _one_responder(scene: _Scene, resets: Table, mine: Table) -> list[Finding]:
     baseline = scene.alive(mine)
     delay = resets.idle[once]
     steady = len(np.unique(resets.ttl)) == 1 and int(delay.max() - delay.min()) <= SAME_DELAY
-    how = _numbering(resets) or _nearer(scene, mine, int(delay.max()))
+    how = _numbering(resets) or _nearer(scene, mine, int(delay.max())) or _all_alike(scene, mine)
     if not len(baseline) or not steady or not how or scene.networks(mine.server[once]) < NETWORKS:
         return []
     service, servers = scene.text(mine.service[0]), np.unique(mine.server)
@@ -266,6 +269,14 @@ def _nearer(scene: _Scene, mine: Table, delay: int) -> str | None:
     """Whether it is nearer than any host that was reached."""
     least = scene.least_rtt(mine.server, int(mine.client[0]))
     return "nearer_than_any_host" if delay < HALF * least and least - delay >= HALF_MARGIN else None
+
+
+def _all_alike(scene: _Scene, mine: Table) -> str | None:
+    """Whether it speaks for all of the service: several addresses, and none that ever greeted this client."""
+    a = scene.a
+    greeted = (a.service == mine.service[0]) & (a.client == mine.client[0]) & (a.proto == 6) & (a.synacks > 0)
+    whole = len(np.unique(mine.server)) >= WHOLE_SERVICE and len(mine) > len(np.unique(mine.server))
+    return "every_address_of_the_service" if whole and not greeted.any() else None
 
 
 def _greeters(scene: _Scene) -> list[Finding]:

@@ -124,7 +124,8 @@ class _Bench:
         fate = self.merged_fate[merged]
         tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
         cases = cases_of(findings)
-        controls = self._controls(merged, target) if cases or (failed and label[0]) else ()
+        compared = self._alike(merged, cases)
+        controls = self._controls(compared, target) if cases or (failed and label[0]) else ()
         state, named = self._weigh(cases, controls, label)
         if state not in ACCUSING:
             state = self._plain_state(mine, merged, findings, state)
@@ -186,6 +187,12 @@ class _Bench:
                 continue
             found += sorted(self._fared(fared.kind, rows), key=lambda c: (-c.attempts, c.target))[: limits.MAX_CONTROLS]
         return tuple(found)
+
+    def _alike(self, merged: np.ndarray, cases: Sequence[Case]) -> np.ndarray:
+        """Attempts over the transports that the cases speak of: where only QUIC suffers, TCP is no measure."""
+        affected = self._where(flow for case in cases for flow in case.flows)
+        alike = merged[np.isin(self.merged.proto[merged], self.attempts.proto[affected])]
+        return alike if len(alike) else merged
 
     def _fared(self, kind: str, rows: np.ndarray) -> Iterator[Control]:
         """One kind of control, target by target."""

@@ -39,10 +39,12 @@ def ask(server, *, at=0.0, question=ALLOCATE, answer=None, port=3478, times=4, e
     return packets
 
 
-def media(server, *, at, seconds, heard, port=3478, size=160, every=20.0, up=True, answer=ALLOCATED, down=160):
+def media(
+    server, *, at, seconds, heard, port=3478, size=160, every=20.0, question=ALLOCATE, answer=ALLOCATED, down=160
+):
     """A relay that answers, then voice both ways; after `heard` seconds only the client's."""
     sport = 45_000 + int(at / 1000) % 5000
-    packets = ask(server, at=at, answer=answer, port=port, times=2, sport=sport)
+    packets = ask(server, at=at, question=question, answer=answer, port=port, times=2, sport=sport)
     voice, t = b"\x80\x78" + bytes(size - 2), 1000.0
     while t < seconds * 1000:
         packets.append(datagram(CLIENT, server, sport, port, voice, at + t))
@@ -184,3 +186,17 @@ def test_media_one_way(loaded):
     assert rules(analyze(call, pings, chat(), later(), loaded=loaded)) == ["calls.media_one_way"]
     both = media(WHATSAPP[0], at=0, seconds=10, heard=10)
     assert not rules(analyze(both, chat(), later(), loaded=loaded))
+
+
+def test_media_one_way_in_call_after_call(loaded):
+    def call(server, at):
+        pings = ask(server, at=at + 1_500, times=4, every=1_000, answer=ALLOCATED, sport=45_000 + int(at / 1000))
+        return media(server, at=at, seconds=5, heard=0) + pings
+
+    calls = [call(WHATSAPP[0], 0), call(WHATSAPP[1], 9_000)]
+    others = media(GOOGLE[0], at=1_000, seconds=5, heard=5, port=19302, question=BINDING, answer=BOUND)
+    result = analyze(*calls, others, chat(), later(), loaded=loaded)
+    assert rules(result) == ["calls.media_one_way", "calls.media_one_way_again"]
+    assert verdict(result, "whatsapp/calls").state == "likely_blocked"
+    assert rules(analyze(calls[0], others, chat(), later(), loaded=loaded)) == ["calls.media_one_way"], "one call"
+    assert rules(analyze(*calls, chat(), later(), loaded=loaded)) == ["calls.media_one_way"], "perhaps no media at all"

@@ -196,6 +196,16 @@ def test_another_distance():
     assert "dns.other_distance" not in fired(slow_talk(40, ttl=56))
 
 
+def test_a_denial_of_what_is_given_elsewhere_is_no_habit():
+    dns = Lookups(rtt=40).others(4)
+    for _ in range(2):
+        dns.ask(NAME).answer(rcode=3, ttl=40).others(2, start=4)
+    dns.ask("other4.example.org").answer("93.184.1.1").ask("other4.example.org").answer(rcode=3, ttl=40).others(2)
+    assert "dns.other_distance" in fired(dns)
+    dns.ask("other4.example.org").answer("93.184.1.1", ttl=40).others(2)
+    assert "dns.other_distance" not in fired(dns), "the resolver answers from there too"
+
+
 def test_a_route_that_changed():
     dns = Lookups().others(6).ask(NAME).answer(REAL, ttl=60).ask(NAME, "AAAA").answer("2a03:2880::1", ttl=60)
     assert "dns.other_distance" not in fired(dns)

@@ -51,6 +51,15 @@ def test_one_responder_nearer_than_any_host():
     assert found["ip.one_responder"].measured["one_machine_by"] == "nearer_than_any_host"
 
 
+def test_one_responder_for_a_whole_service():
+    whole = [refused(server, 500 * i, id=0, after=79) for i, server in enumerate((*DCS, "149.154.167.91", DCS[0]))]
+    found = fired(*whole)
+    assert found["ip.one_responder"].measured["one_machine_by"] == "every_address_of_the_service"
+    greeted = Conversation(server="149.154.175.50", at=5000.0).works()
+    assert "ip.one_responder" not in fired(*whole, greeted), "some of it is reached"
+    assert "ip.one_responder" not in fired(*whole[:3]), "each was tried once"
+
+
 @pytest.mark.parametrize(
     "talks",
     [
@@ -123,8 +132,9 @@ def test_unreachable_and_yet_it_answers():
     assert "ip.icmp_admin" not in found
 
 
-def greeted_twice(ttl=101, isn=999, again=False, at=0.0):
-    talk = Conversation(server=DCS[0], at=at).up("S", after=0).down("SA", after=16, ttl=ttl, seq=isn, forged=True)
+def greeted_twice(ttl=101, isn=999, again=False, at=0.0, **more):
+    talk = Conversation(server=DCS[0], at=at).up("S", after=0)
+    talk.down("SA", after=16, ttl=ttl, seq=isn, forged=True, **more)
     if again:
         talk.up("S", after=1, seq=1000)
     return talk.down("SA", after=64).up()
@@ -135,6 +145,7 @@ def test_two_synacks():
     assert not fired(greeted_twice(ttl=52)), "a host that answers twice by itself"
     assert not fired(greeted_twice(isn=5000)), "one answer, twice"
     assert not fired(greeted_twice(again=True)), "another answer to another SYN"
+    assert set(fired(greeted_twice(again=True, ack=77))) == {"ip.two_synacks"}, "an answer to no SYN"
 
 
 def cut_off(server, at, rtt=16.0):
