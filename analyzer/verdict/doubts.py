@@ -104,6 +104,15 @@ def _excludes(finding: Finding) -> set[str]:
     return {cause for cause, families in _EXCLUDED_BY_FAMILY.items() if finding.rule.family in families}
 
 
+_CUT_WORDS = tuple(
+    (int(bit), word)
+    for bit, word in (
+        (Cut.ONE_DIRECTION, "one_direction"), (Cut.MIDWAY, "begun_midway"), (Cut.PROXIED, "headers_invented"),
+        (Cut.PART, "evicted"), (Cut.CAPTURE_END, "capture_ended"), (Cut.SNAPLEN, "snaplen"), (Cut.GAP, "gaps"),
+    )
+)  # fmt: skip
+
+
 def limits_of(
     gaps: Gaps,
     controls: Sequence[Control],
@@ -118,20 +127,10 @@ def limits_of(
     out = []
     cut, unknown = gaps.cut, gaps.unknown
 
-    def some(bit: Cut) -> bool:
-        undecided = unknown if bit == Cut.CAPTURE_END or (state == "insufficient" and unknown.any()) else True
-        return bool(((cut & bit != 0) & undecided).any())
-
-    for bit, word in (
-        (Cut.ONE_DIRECTION, "one_direction"),
-        (Cut.MIDWAY, "begun_midway"),
-        (Cut.PROXIED, "headers_invented"),
-        (Cut.PART, "evicted"),
-        (Cut.CAPTURE_END, "capture_ended"),
-        (Cut.SNAPLEN, "snaplen"),
-        (Cut.GAP, "gaps"),
-    ):
-        if some(bit):
+    open_only = unknown if state == "insufficient" and unknown.any() else np.True_
+    for bit, word in _CUT_WORDS:
+        undecided = unknown if word == "capture_ended" else open_only
+        if ((cut & bit != 0) & undecided).any():
             out.append(word)
     if any(f.rule.leans == "limit" and f.rule.id != SEALED for f in findings):
         out.append("local_packet_tool")
