@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.limiter import attribution, crawl, segments
+from analyzer.limiter import attribution, crawl, hosts, segments
 from analyzer.limiter.acks import missing_acks
 from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
 from analyzer.limiter.bucket import Bucket
@@ -40,7 +40,7 @@ from analyzer.limiter.crawl import Crawling
 from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.mechanism import fits
-from analyzer.limiter.units import BULK, SECONDS, Side, foreign, sides
+from analyzer.limiter.units import BULK, SECONDS, Side, foreign, seed_of, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, Kind, Table, Vantage
 
@@ -170,16 +170,17 @@ def _unheard(flow: SimpleNamespace, rows: Table) -> list[Finding]:
 
 def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) -> list[Finding]:
     subject, flows, findings = f"flow {flow.flow}", (flow.flow,), []
-    held = attribution.limited(one, (0,), attribution.seed_of(flow))
+    held = attribution.limited(one, (0,), seed_of(flow.client, flow.client_port, flow.server, flow.start))
     if held is not None:
         rule = POLICER_BUCKET if held.polices else SHAPER_QUEUE
         measured = _measured(held, up, flow.start)
         findings.append(_finding(rule, subject, flows, held.first, measured, witnesses))
     found = segments.confirmed(one)
     if found:
+        rate, depth = (float(np.median([getattr(bucket, what) for _, bucket in found])) for what in ("rate", "depth"))
         measured = {
-            "rate_kbps": _kbps(float(np.median([bucket.rate for _, bucket in found]))), "segments_policed": len(found),
-            "direction": _word(up), "onset_s": round(found[0][0].first, 3),
+            "rate_kbps": _kbps(rate), "bucket_bytes": round(depth), "at_least": depth < rate * one.rtt,
+            "segments_policed": len(found), "direction": _word(up), "onset_s": round(found[0][0].first, 3),
         }  # fmt: skip
         first = one.origin + found[0][0].first
         findings.append(_finding(SEGMENT_TEST, subject, flows, first, measured, witnesses))
@@ -190,15 +191,21 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Limiters that a service's flows share, and whose they are."""
     findings: list[Finding] = []
     controls = foreign(seen, known)
+    crawling = [(up, each) for up in (False, True) for each in crawl.crawling(seen, controls, up)]
+    for up, each in crawling:
+        findings += _crawls(seen, each, up)
+    known_to_crawl = {row for _, each in crawling for row in each.rows.tolist()}
     for side in sides(seen):
         held = attribution.limits(side)
         for judged in attribution.judge(side, held, controls):
             findings += _about(side, judged)
         for unlucky in attribution.unlucky(side, held, controls):
-            findings += _loses(side, unlucky)
-    for up in (False, True):
-        for crawling in crawl.crawling(seen, controls, up):
-            findings += _crawls(seen, crawling, up)
+            if known_to_crawl.isdisjoint(side.rows[list(unlucky.flows)].tolist()):
+                findings += _loses(side, unlucky)
+    for shared in hosts.between(seen):
+        flows, start = tuple(seen.attempts.flow[shared.rows].tolist()), int(seen.attempts.start[shared.rows[0]])
+        measured = _measured(shared.held, shared.up, start)
+        findings.append(_finding(POLICER_BUCKET, _subject(flows, shared.up), flows, shared.held.first, measured))
     return findings
 
 
@@ -231,7 +238,7 @@ def _loses(side: Side, unlucky: Unlucky) -> list[Finding]:
     measured = {
         "loss_share": round(unlucky.share, 4), "p": float(f"{unlucky.p:.3g}"), "bad_s": bad, "tried_s": tried,
         "controls_bad_s": others_bad, "controls_tried_s": others_tried, "controls": len(unlucky.controls),
-        "direction": _word(side.up), "onset_s": round(unlucky.first - side.attempts.start[unlucky.flows[0]] / 1e9, 3),
+        "direction": _word(side.up), "onset_s": round(unlucky.first - int(side.attempts.start[unlucky.flows[0]]) / 1e9, 3),
     }  # fmt: skip
     witnesses = [Witness(frame, "baseline") for frame in side.attempts.frame[unlucky.controls][:NAMED].tolist()]
     subject, method = _subject(flows, side.up), Method("random_loss", position="in_path")

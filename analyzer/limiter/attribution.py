@@ -8,7 +8,6 @@ Everything else says nothing: without a control the cause of a limit stays unkno
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 
@@ -66,11 +65,6 @@ class Judged(NamedTuple):
     says: str  # apart, shared or unknown
 
 
-def seed_of(row) -> int:
-    """A number that is a flow's own, so that two runs resample alike."""
-    return crc32(f"{row.client} {row.client_port} {row.server} {row.start}".encode())
-
-
 def limited(one: Leg, flows: tuple[int, ...], seed: int) -> Held | None:
     """The limit that a leg shows, if it shows one."""
     found = fit(one.offered, one.rtt, seed)
@@ -96,9 +90,7 @@ def limits(side: Side) -> list[Held]:
         members = np.flatnonzero(side.tcp & (side.unit == unit) & (side.fitted | (side.lost > 0))).tolist()
         wanting = [i for i in members if _pressed(side.leg(i))]
         if len(wanting) > 1 and len(found) < len(wanting):  # one limit for all of them, of which each sees a part
-            together = limited(
-                pool([side.leg(i) for i in wanting]), tuple(wanting), seed_of(side.attempts.row(wanting[0]))
-            )
+            together = limited(pool([side.leg(i) for i in wanting]), tuple(wanting), side.seed(wanting[0]))
             found = [together] if together is not None else found
         held += found
     return held + _datagrams(side)
@@ -109,7 +101,7 @@ def _alone(side: Side, members: list[int]) -> list[Held]:
     found: dict[int, Held] = {}
     doubtful: dict[int, Bucket] = {}
     for i in members:
-        one, seed = side.leg(i), seed_of(side.attempts.row(i))
+        one, seed = side.leg(i), side.seed(i)
         held = limited(one, (i,), seed)
         if held is not None:
             found[i] = held
@@ -163,13 +155,13 @@ def unlucky(side: Side, held: list[Held], foreign: np.ndarray) -> list[Unlucky]:
     """Units with losses of their own, where nothing limits them."""
     limited_units = {int(side.unit[one.flows[0]]) for one in held}
     whole = side.tcp & (side.attempts.cut & Cut.GAP == 0)
-    lossy = whole & (side.lost >= EPOCHS)
+    lossy = whole & (side.lost >= EPOCHS) & ~side.stopped
     found = []
     for unit in np.unique(side.unit[lossy]).tolist():
         members = np.flatnonzero(lossy & (side.unit == unit)).tolist()
         if unit in limited_units or len(members) < FLOWS:
             continue
-        by_chance = [i for i in members if chance.memoryless(side.leg(i), seed_of(side.attempts.row(i)))]
+        by_chance = [i for i in members if chance.memoryless(side.leg(i), side.seed(i))]
         controls = _comparable(side, by_chance, unit, foreign)
         if len(by_chance) < FLOWS or len(controls) < FLOWS:
             continue

@@ -18,6 +18,10 @@ MSS = (
 )
 LARGEST_PACKET = 1500  # bytes of payload above which a frame cannot be one Ethernet packet
 MOST_PIECES = 64  # packets in one offloaded frame: 64 KiB / MSS is 45
+TWICE_SECONDS, TWICE_SHARE = (
+    0.005,
+    0.3,
+)  # between two copies of a packet at one mirror port, of packets seen twice there
 
 
 class Stream(NamedTuple):
@@ -41,7 +45,7 @@ class Stream(NamedTuple):
 
 def stream(series: Table, up: bool, ipv6: bool = False) -> Stream:
     """The `up` (or down) direction of one TCP flow."""
-    series = series[np.argsort(series.ts, kind="stable")]
+    series = _seen_once(series[np.argsort(series.ts, kind="stable")])
     t = (series.ts - series.ts[0]) / 1e9 if len(series) else np.empty(0)
     data = (series.up == up) & (series.payload_len > 0) & (series.kind != Kind.KEEPALIVE)
     back = series.up != up
@@ -56,6 +60,21 @@ def stream(series: Table, up: bool, ipv6: bool = False) -> Stream:
     headers = (IPV6 if ipv6 else IPV4) + TCP + TIMESTAMPS * bool((series.tsval >= 0).any())
     asked = t[back & (series.payload_len > 0)]
     return Stream(t[data], start, end, ack_t, acked, asked, before, behind, headers)
+
+
+def _seen_once(series: Table) -> Table:
+    """Without the second copies in a capture that shows most packets twice: those were not sent again."""
+    columns = series.ack, series.tsval, series.payload_len, series.seq, series.up
+    order = np.lexsort((series.ts, *columns))
+    again = np.diff(series.ts[order], prepend=-(1 << 62)) <= TWICE_SECONDS * 1e9
+    for column in columns:
+        again[1:] &= np.diff(column[order].astype(np.int64)) == 0
+    data = series.payload_len[order] > 0
+    if (again & data).sum() < TWICE_SHARE * data.sum():
+        return series
+    first = np.ones(len(series), bool)
+    first[order[again]] = False
+    return series[first]
 
 
 def split(t: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

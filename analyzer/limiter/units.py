@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import ip_address, ip_network
+from zlib import crc32
 
 import numpy as np
 
@@ -20,6 +21,7 @@ BULK = 50_000  # bytes of payload in one direction: below, no rate can be fitted
 PART = 20_000  # bytes of a flow that is fitted together with others: its packets are missing from theirs
 MOST = 256  # flows of one client and direction that are looked at, the largest
 SECONDS = 2.0  # and at least so long
+STOPPED_SECONDS = 5.0  # without a new byte, while old ones are resent: longer than losses keep a sender (RFC 6298)
 TCP_PROTOCOL, UDP_PROTOCOL = 6, 17
 UDP_HEADERS = 28  # IPv4, UDP
 LOCAL = tuple(  # RFC 1918, 3927, 1122, 4193, 4291
@@ -51,6 +53,13 @@ class Side:
         return a.lost_up + a.resent_up if self.up else a.lost_down + a.resent_down
 
     @cached_property
+    def stopped(self) -> np.ndarray:
+        """Flows whose sender repeated its last bytes to the end: that is silence, and no loss to be counted."""
+        a = self.attempts
+        unacked, last = (a.unacked_up, a.last_new_up) if self.up else (a.unacked_down, a.last_new_down)
+        return (unacked > 0) & (a.end - last >= STOPPED_SECONDS * 1e9)
+
+    @cached_property
     def tcp(self) -> np.ndarray:
         return self.attempts.proto == TCP_PROTOCOL
 
@@ -66,6 +75,11 @@ class Side:
             ipv6 = ":" in (self.seen.text(self.attempts.server[i]) or "")
             self._legs[i] = leg(self.seen.series(int(self.attempts.flow[i])), self.up, ipv6)
         return self._legs[i]
+
+    def seed(self, i: int) -> int:
+        """The i-th flow's number for resampling."""
+        row, text = self.attempts.row(i), self.seen.text
+        return seed_of(text(row.client) or "", row.client_port, text(row.server) or "", row.start)
 
     def passed(self, which: np.ndarray) -> Passed:
         """What got through of these flows; of UDP near its sender, what was sent."""
@@ -114,14 +128,20 @@ def _local(address: str | None) -> bool:
     return any(where in net for net in LOCAL if net.version == where.version)
 
 
+def seed_of(client: str, port: int, server: str, start: int) -> int:
+    """A number that is a flow's own, so that two runs, and runs with other flows beside it, resample alike."""
+    return crc32(f"{client} {port} {server} {start}".encode())
+
+
 def unit_of(attempts: Table) -> np.ndarray:
     """One number for each service, and for each target without one."""
     return np.where(attempts.service >= 0, attempts.service, -2 - attempts.target)
 
 
 def rates(attempts: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(bytes, seconds) of each transfer, from its first payload to its last packet."""
-    size = attempts.new_up if up else attempts.new_down
+    """(bytes that came through, seconds) of each transfer, from its first payload to its last packet."""
+    a = attempts
+    size = a.new_up - np.maximum(a.unacked_up, 0) if up else a.new_down - np.maximum(a.unacked_down, 0)
     first = attempts.first_up_data if up else attempts.first_down_data
     last = attempts.last_up if up else attempts.last_down
     return size.astype(float), np.maximum(last - first, 1_000_000) / 1e9

@@ -1,6 +1,7 @@
 """What the findings about one target amount to: one case per action, with what speaks for it.
 
-A finding that names no action of its own (a name effect, faster controls) joins the cases whose flows it shares.
+A finding that names no action of its own (a name effect, faster controls) joins the cases whose flows it shares; what
+only compares speeds joins none but those that slow down.
 Silence has several faces (drop, delayed drop, freeze): where they share a flow they are one case, under the action of
 its strongest finding. A genuine explanation cancels what headers, silence and controls say about its own flows; it
 never cancels a conclusive finding, for then it is the explanation that is wrong.
@@ -87,7 +88,8 @@ def cases_of(findings: Sequence[Finding]) -> list[Case]:
             cases.setdefault(action, Case(action)).findings.append(finding)
     _merge_silences(cases)
     for finding, action in joining:
-        sharing = [case for case in cases.values() if case.flows & set(finding.flows)]
+        kindred = [case for case in cases.values() if action not in SLOWING or case.action in SLOWING]
+        sharing = [case for case in kindred if case.flows & set(finding.flows)]
         if not sharing and action is not None:
             sharing = [cases.setdefault(action, Case(action))]
         for case in sharing:

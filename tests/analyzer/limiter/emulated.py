@@ -42,16 +42,21 @@ class Network:
         self.ports = count(40000)
 
     def download(self, total: float, path: Sequence = (), **how) -> Sender:
-        """The server sends `total` bytes; path elements may be shared between transfers. `at`, `server`, `rtt`, limits."""
+        """The server sends `total` bytes; path elements may be shared between transfers. `at`, `server`, `rtt`, limits.
+
+        With `by_server=True` it is the server that opens the connection.
+        """
         return self._add(total, path, False, **how)
 
     def upload(self, total: float, path: Sequence = (), **how) -> Sender:
         """The client sends."""
         return self._add(total, path, True, **how)
 
-    def _add(self, total, path, up, *, at=0.0, server="192.0.2.9", rtt=None, **limits) -> Sender:
-        names = (self.client, server, next(self.ports))
-        sender = Sender(round(total), at, up, path, rtt or self.rtt, names, **limits)
+    def _add(self, total, path, up, *, at=0.0, server="192.0.2.9", rtt=None, by_server=False, **limits) -> Sender:
+        ends = (server, self.client) if by_server else (self.client, server)
+        names = (*ends, next(self.ports))
+        sender = Sender(round(total), at, up != by_server, path, rtt or self.rtt, names, **limits)
+        sender.near = (self.capture == "client") != by_server
         self.senders.append(sender)
         return sender
 
@@ -157,10 +162,10 @@ class Network:
 
     # -- the capture -----------------------------------------------------------------------------------------------
     def _handshake(self, sender: Sender) -> None:
-        half = 0.0 if self.capture == "client" else sender.rtt / 2
+        half = 0.0 if sender.near else sender.rtt / 2
         t = sender.at + half
-        far = sender.rtt if self.capture == "client" else 1e-4
-        near = 1e-4 if self.capture == "client" else sender.rtt
+        far = sender.rtt if sender.near else 1e-4
+        near = 1e-4 if sender.near else sender.rtt
         if sender.udp:
             self._datagram(t, sender, True, 1200)
             self._datagram(t + far, sender, False, 1200)
@@ -175,7 +180,7 @@ class Network:
 
     def _record(self, t, sender, up, segment, length, number, *, at_sender, sent=None, echo=0.0) -> None:
         """A packet, where it passes the capture: at its sender's side or the other."""
-        if at_sender != (sender.up == (self.capture == "client")):
+        if at_sender != (sender.up == sender.near):
             return
         if sender.udp:
             self._datagram(t, sender, up, length or ACK_DATAGRAM)

@@ -66,6 +66,7 @@ class Sender:
     def __init__(self, total: int, at: float, up: bool, path: Sequence, rtt: float, names: tuple, **limits):
         self.packets, self.at, self.up, self.path, self.rtt = -(-total // MSS), at, up, list(path), rtt
         self.client, self.server, self.port = names
+        self.near = True  # whether the capture stands at the end that opened the connection
         self.window = limits.pop("window", 1 << 30) / MSS
         self.app_rate = limits.pop("app_rate", 0.0) / MSS
         self.chunk = max(1, round(limits.pop("chunk", MSS) / MSS))

@@ -106,3 +106,25 @@ def test_taking_frames_apart_keeps_every_byte():
     _, first, last = split(t, start, end)
     assert (last - first).sum() == 65_100
     assert (last - first).max() <= MSS
+
+
+@pytest.mark.parametrize("capture", ["client", "server"])
+def test_a_mirror_port_that_shows_packets_twice_changes_nothing(capture):
+    def captured():
+        net = Network(0.08, capture=capture)
+        net.download(400_000, [Loss(0.05, 3)])
+        return net
+
+    (once,) = legs(captured())
+    net = captured()
+    run = net.run
+
+    def twice(until):
+        run(until)
+        net.frames += [(t + 20e-6, data, size) for t, data, size in net.frames]
+        return net._frames()
+
+    net.run = twice
+    (mirrored,) = legs(net)
+    assert mirrored.offered.lost.sum() == once.offered.lost.sum() > 0
+    assert mirrored.offered.size.sum() == once.offered.size.sum()
