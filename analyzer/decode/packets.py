@@ -1,5 +1,6 @@
 """The decoder's output: one column per header field, one entry per frame of a batch."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +57,13 @@ class Packets(NamedTuple):
 
 def address_text(words) -> str:
     """Four 32-bit words as people write the address."""
+    return _written(*map(int, words))
+
+
+@lru_cache(1 << 12)  # a capture has few resolvers, and they are in every packet of DNS
+def _written(a: int, b: int, c: int, d: int) -> str:
     import ipaddress
 
-    a, b, c, d = (int(word) for word in words)
     if (a, b, c) == (0, 0, 0xFFFF):
         return f"{d >> 24}.{d >> 16 & 255}.{d >> 8 & 255}.{d & 255}"
     return str(ipaddress.IPv6Address(a << 96 | b << 64 | c << 32 | d))

@@ -35,19 +35,22 @@ class DnsWatch:
         """See a decoded batch, before its packets are accounted."""
         udp = (packets.proto[:count] == _UDP) & (packets.icmp[:count] < 0) & (packets.captured[:count] >= 12)
         dns_port = (packets.sport[:count] == _PORT) | (packets.dport[:count] == _PORT)
-        for i in np.flatnonzero(udp & dns_port).tolist():
-            at, size = int(packets.at[i]), int(packets.captured[i])
+        rows = np.flatnonzero(udp & dns_port)
+        if not len(rows):
+            return
+        ends = packets.address.reshape(-1, 8)[rows].tolist()
+        about = (packets.at, packets.captured, packets.payload, packets.sport, packets.dport, packets.ttl)
+        values = zip(ends, *(column[rows].tolist() for column in about), strict=True)
+        where = zip(frames.number[first + rows].tolist(), frames.ts[first + rows].tolist(), strict=True)
+        for (address, at, size, payload, sport, dport, ttl), (frame, ts) in zip(values, where, strict=True):
             message = dns.parse_message(frames.data[at : at + size].tobytes())
             if not isinstance(message, dns.Message) or not message.questions:
                 continue
-            source = address_text(packets.address[8 * i : 8 * i + 4].tolist())
-            target = address_text(packets.address[8 * i + 4 : 8 * i + 8].tolist())
-            frame, ts = int(frames.number[first + i]), int(frames.ts[first + i])
+            source, target = address_text(address[:4]), address_text(address[4:])
             if not message.qr:
-                self._question(message, source, int(packets.sport[i]), target, frame, ts)
-            elif int(packets.sport[i]) == _PORT:
-                whole = size >= int(packets.payload[i])
-                self._answer(message, source, target, int(packets.dport[i]), frame, ts, int(packets.ttl[i]), whole)
+                self._question(message, source, sport, target, frame, ts)
+            elif sport == _PORT:
+                self._answer(message, source, target, dport, frame, ts, ttl, size >= payload)
 
     def name_of(self, client: str, address: str, before: int) -> str | None:
         """The name for which this client was last given this address, at a frame below `before`.
