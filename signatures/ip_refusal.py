@@ -284,7 +284,8 @@ def _greeters(scene: _Scene) -> list[Finding]:
     a = scene.a
     cut = scene.people & (a.proto == 6) & (scene.fate == Fate.RESET) & (a.new_down == 0) & (a.syn_rtt >= 0)
     found = []
-    for group in groups_of(a, cut & (a.vantage != Vantage.SERVER), "client", "service"):
+    outside = (a.vantage != Vantage.SERVER) & (a.cut & Cut.PROXIED == 0)
+    for group in groups_of(a, cut & outside, "client", "service"):
         mine = a[group]
         delay = int(mine.syn_rtt.max())
         if scene.networks(mine.server) < NETWORKS or delay - int(mine.syn_rtt.min()) > SAME_DELAY:

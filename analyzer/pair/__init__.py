@@ -21,7 +21,7 @@ from analyzer.errors import UsageError
 from analyzer.pair.clock import Clock, estimate
 from analyzer.pair.evidence import action_of, findings_of
 from analyzer.pair.match import Sides, match
-from analyzer.pair.trace import Connection, Trace, connections_of, read_trace
+from analyzer.pair.trace import Connection, Trace, connections_of, headers_invented, read_trace
 from analyzer.result import Result
 from analyzer.signature import Loaded
 from analyzer.sources import Source
@@ -71,12 +71,18 @@ def pair(client: Callable[[], Source], server: Callable[[], Source], loaded: Loa
     Raises
     ------
     UsageError
-        No connection is in both: two captures of the same service from two places are for `compare`. Or both are one.
+        No connection is in both: two captures of the same service from two places are for `compare`. Or both are one, or
+        the headers of one are a capture app's inventions.
     """
     with client() as source:
         a = read_trace(source)
     with server() as source:
         b = read_trace(source)
+    if headers_invented(a) or headers_invented(b):
+        raise UsageError(
+            "one of them was made on a phone without root: its app wrote the packets' headers itself, and they cannot be "
+            "compared with those of the network"
+        )
     mine = connections_of(a)
     couples = _couples(mine, connections_of(b))
     if not couples:

@@ -14,6 +14,7 @@ import numpy as np
 
 from analyzer.decode import Fragments, Packets, address_text, decode, decode_one
 from analyzer.errors import UsageError
+from analyzer.flows.summary import PHONE_VPN, ZDTUN_ISN
 from analyzer.limits import MAX_PAIRED
 from analyzer.sources import Source
 from analyzer.tables import TCP_ACK, TCP_SYN
@@ -55,6 +56,13 @@ class Connection:
     isn: int | None  # the client's, when its SYN was seen
     up: np.ndarray
     down: np.ndarray
+
+
+def headers_invented(trace: Trace) -> bool:
+    """Whether a phone's capture app without root wrote the headers: nothing of them was ever on a network."""
+    greeted = (trace.flags >= 0) & (trace.flags & (TCP_SYN | TCP_ACK) == TCP_SYN | TCP_ACK) & (trace.icmp < 0)
+    devices = (trace.words[:, side : side + 4] == np.array(end, np.uint32) for side in (0, 4) for end in PHONE_VPN)
+    return bool((trace.seq[greeted] == ZDTUN_ISN).any() or any(device.all(axis=1).any() for device in devices))
 
 
 def read_trace(source: Source) -> Trace:

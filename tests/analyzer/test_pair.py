@@ -174,3 +174,12 @@ def test_a_clock_from_one_way_only_is_the_least_difference():
     clock = estimate(up, np.empty((0, 2), np.int64))
     assert (clock.offset, clock.packets) == (100, 3)
     assert estimate(up[:0], up[:0]).packets == 0
+
+
+def test_headers_that_a_capture_app_invented_are_compared_with_nothing():
+    client = packets_of(Conversation("cdn.example.net", HOST, "10.215.173.1").works())
+    with pytest.raises(UsageError, match="without root"):
+        ends(client, far_end(client))
+    client = packets_of(Conversation("cdn.example.net", HOST, peer_isn=0x77EB77EB).works())
+    with pytest.raises(UsageError, match="without root"):
+        ends(client, far_end(client))
