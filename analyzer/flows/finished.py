@@ -88,19 +88,21 @@ class FinishedFlows:
 
     def stream(self, i: int, up: bool) -> bytes:
         heads, side = self._heads, self._side(i, up)
-        if heads.whole[side] or self.state[i, PROTO] != TCP:
+        if self.state[i, PROTO] != TCP:
             return heads.data[heads.begin[side] : heads.end[side]].tobytes()
+        if not heads.overlapping[side]:
+            return heads.data[heads.begin[side] : heads.hole[side]].tobytes()
         return assemble(heads.segments(side))
 
     def overlapping(self, up: bool) -> np.ndarray:
         return self._heads.overlapping[self._sides(up)]
 
     def first_bytes(self, up: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(bytes, begin, end): where in them each flow's stream stands; nothing where it came out of order, or is no TCP."""
+        """(bytes, begin, end): where in them each flow's stream stands; nothing where bytes came twice, or it is no TCP."""
         heads, sides = self._heads, self._sides(up)
-        begin, end = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.end))
-        plain = (self.state[:, PROTO] == TCP) & np.array(heads.whole, bool)[sides]
-        return heads.data, begin, np.where(plain, end, begin)
+        begin, hole = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.hole))
+        plain = (self.state[:, PROTO] == TCP) & ~heads.overlapping[sides]
+        return heads.data, begin, np.where(plain, hole, begin)
 
     def _sides(self, up: bool) -> np.ndarray:
         """Of both sides of all flows, those that the clients are, or the servers."""
@@ -158,8 +160,8 @@ class Heads(NamedTuple):
     data: np.ndarray
     begin: list[int]  # where in `data` each side's bytes stand
     end: list[int]
-    whole: list[bool]  # the side's segments follow one another as they came
-    overlapping: np.ndarray  # one of them begins before the end of the one before
+    hole: list[int]  # and where those end that follow one another without a hole
+    overlapping: np.ndarray  # one of the side's segments begins before the end of the one before
     first: np.ndarray  # where in `table` each side's segments stand
     last: np.ndarray
     table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
@@ -168,32 +170,33 @@ class Heads(NamedTuple):
     def of(cls, segments: np.ndarray, first: np.ndarray, data: np.ndarray) -> Heads:
         """From segments (frame, time, sequence number, length) that stand in `data` one after the other."""
         ends = np.concatenate(([0], np.cumsum(segments[:, 3])))
-        hole = np.zeros(len(segments) + 1, np.int64)
-        hole[1:-1] = ahead(segments[1:, 2], segments[:-1, 2] + segments[:-1, 3])
-        hole[first] = 0  # a side's first segment follows nothing
+        apart = np.zeros(len(segments) + 1, np.int64)
+        apart[1:-1] = ahead(segments[1:, 2], segments[:-1, 2] + segments[:-1, 3])
+        apart[first] = 0  # a side's first segment follows nothing
         begin, end = first[:-1], first[1:]
-        whole, apart = (_none_within(odd, begin, end) for odd in (hole != 0, hole < 0))
+        hole, back = (np.minimum(_first_from(odd, begin), end) for odd in (apart > 0, apart < 0))
         table = np.column_stack((segments, ends[:-1]))
-        return cls(data, ends[begin].tolist(), ends[end].tolist(), whole.tolist(), ~apart, begin, end, table)
+        bounds = (ends[at].tolist() for at in (begin, end, hole))
+        return cls._make((data, *bounds, back < end, begin, end, table))
 
     def of_flows(self, flows: np.ndarray) -> Heads:
         """Only the sides of some flows, over the same bytes."""
         sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
-        begin, end, whole = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.whole))
-        return Heads(
-            self.data, begin, end, whole, self.overlapping[sides], self.first[sides], self.last[sides], self.table
-        )
+        bounds = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.hole))
+        return self._make((
+            self.data, *bounds, self.overlapping[sides], self.first[sides], self.last[sides], self.table
+        ))  # fmt: skip
 
     def segments(self, side: int) -> list[Segment]:
         rows = self.table[self.first[side] : self.last[side]].tolist()
-        data = memoryview(self.data)  # slices of it are cheaper than an array's
+        data = self.data.data  # slices of a memoryview are cheaper than an array's
         return [Segment(frame, ts, seq, bytes(data[at : at + size])) for frame, ts, seq, size, at in rows]
 
 
-def _none_within(odd: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Of each range, whether nothing in it is odd; its first never is."""
-    so_far = np.cumsum(odd)
-    return so_far[np.maximum(end - 1, 0)] == so_far[begin]
+def _first_from(odd: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """From each place on, where the first odd one is; beyond all where there is none."""
+    places = np.append(np.flatnonzero(odd), len(odd))
+    return places[np.searchsorted(places, begin)]
 
 
 def client_side(state: np.ndarray) -> np.ndarray:
