@@ -176,16 +176,15 @@ class Heads(NamedTuple):
         begin, end = first[:-1], first[1:]
         hole, back = (np.minimum(_first_from(odd, begin), end) for odd in (apart > 0, apart < 0))
         table = np.column_stack((segments, ends[:-1]))
-        bounds = (ends[at].tolist() for at in (begin, end, hole))
-        return cls._make((data, *bounds, back < end, begin, end, table))
+        starts, ends_at, holes = (ends[at].tolist() for at in (begin, end, hole))
+        return cls(data, starts, ends_at, holes, back < end, begin, end, table)
 
     def of_flows(self, flows: np.ndarray) -> Heads:
         """Only the sides of some flows, over the same bytes."""
         sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
-        bounds = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.hole))
-        return self._make((
-            self.data, *bounds, self.overlapping[sides], self.first[sides], self.last[sides], self.table
-        ))  # fmt: skip
+        begin, end, hole = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.hole))
+        apart = self.overlapping[sides]
+        return Heads(self.data, begin, end, hole, apart, self.first[sides], self.last[sides], self.table)
 
     def segments(self, side: int) -> list[Segment]:
         rows = self.table[self.first[side] : self.last[side]].tolist()
