@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from analyzer.addresses import Place, place
 from analyzer.controls import groups_of
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Rule, Seen, Wants, Witness
@@ -31,7 +32,8 @@ METHOD = "device_causes"
 MS, SECOND = 1_000_000, 1_000_000_000
 AT_ONCE = 2 * MS  # no access link answers sooner (rst_injection)
 UNTAKEN = 2  # copies of what fits and is not acknowledged: one may have been damaged, and dropped for that
-REFUSALS = 2  # by the device's proxy, before it is called a habit
+INITIAL_TTLS = (64, 128, 255)  # what hosts send, and no router has touched
+REFUSALS = 2  # before it is called a habit
 TUNNEL_LEAST = 10  # packets; whoever sends fewer has not sent anything through it
 LOOKUPS = 3  # other names that the client looked up in the file, before a missing lookup is remarkable
 
@@ -43,29 +45,29 @@ def _rule(name: str, strength: str, says: str, blind: str, source: str, leans: s
 DEAF = _rule(
     "deaf", "strong",
     "The server's answers reached the device, and the device neither took nor refused them: a firewall or a filter on it.",
-    "Damaged packets, which a system drops too; a capture beside the device and not on it.",
-    "netfilter's packet flow; RFC 9293 §3.10.7: what fits is acknowledged, what does not fit as well",
+    "Damaged packets, which a system drops too; a capture beside the device; tools that write their own packets and stop.",
+    "netfilter's packet flow; RFC 9293 §3.10.7: what fits is acknowledged, what does not as well; 0 of 13,882 benign flows",
     headers=True,
 )  # fmt: skip
 REFUSED_AT_ONCE = _rule(
     "refused_at_once", "strong",
-    "The app that captures refused the connections itself: at once, while everything outside takes time.",
-    "A router next to the phone that refuses as fast.",
-    "zdtun: a connection is greeted or refused when the real one was",
+    "The device, or the router next to it, refused the connections itself: at once, while everything outside takes time.",
+    "Which of the two.",
+    "Every link takes time, every router one off the TTL; zdtun greets or refuses when the real server has; 0 of 13,882",
 )  # fmt: skip
 NEVER_LOOKED_UP = _rule(
     "never_looked_up", "weak",
     "A known service was reached at an address that is not its own and that no lookup in this file gave: a setting on "
     "the device such as the hosts file, or an answer from before the capture.",
     "Which of the two; lookups that are encrypted for one name only.",
-    "hosts(5): looked at before DNS is asked",
+    "hosts(5): looked at before DNS is asked; 0 of 13,882 benign flows",
     leans="neutral",
 )  # fmt: skip
 SEALED = _rule(
     "sealed_tunnel", "weak",
     "This conversation is a tunnel: what runs inside is sealed, and no verdict speaks of it.",
     "Tunnels that look like something else.",
-    "NDSS 2017, §5.4; OpenVPN's ssl_pkt.h; RFC 3948 and 7296",
+    "NDSS 2017, §5.4; OpenVPN's ssl_pkt.h; RFC 3948 and 7296; 18 flows in 1,684 captures, all of them tunnels",
     leans="limit",
 )  # fmt: skip
 RULES = (DEAF, REFUSED_AT_ONCE, NEVER_LOOKED_UP, SEALED)
@@ -128,35 +130,37 @@ def _fits(offered: Table, up: Table) -> bool:
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
-    """Refusals by a phone's own app, and services at addresses that nobody looked up."""
+    """Refusals by the device itself, and services at addresses that nobody looked up."""
     a = seen.attempts
     return [*_refused_at_once(a, seen), *_never_looked_up(a, seen, known)]
 
 
 def _refused_at_once(a: Table, seen: Seen) -> Iterator[Finding]:
-    phone = (a.proto == 6) & (a.cut & Cut.PROXIED != 0) & (a.cut & Cut.MIDWAY == 0)
-    outside = a.syn_rtt[phone & (a.syn_rtt >= 0)]
-    if not phone.any() or len(outside) < REFUSALS or outside.min() <= AT_ONCE:
-        return  # the proxy greets when the real server did: where that takes no time, nothing can be told by time
+    """Resets that came sooner than anything ever came from outside; of real ones also from no hop away."""
+    invented = a.cut & Cut.PROXIED != 0
+    here = (a.proto == 6) & ((a.vantage == Vantage.CLIENT) | invented) & (a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION) == 0)
+    outside = a.syn_rtt[here & (a.syn_rtt >= 0)]
+    if not here.any() or len(outside) < REFUSALS or outside.min() <= AT_ONCE:
+        return  # a proxy greets when the real server did: where that takes no time, nothing can be told by time
     resets = seen.resets[~seen.resets.up & (seen.resets.nth == 0) & (seen.resets.heard == 0)]
     of = np.searchsorted(a.flow, resets.flow)
     inside = of < len(a)
     resets, of = resets[inside], of[inside]
-    mine = (a.flow[of] == resets.flow) & phone[of]
+    near = invented[of] | np.isin(resets.ttl, INITIAL_TTLS)
+    mine = (a.flow[of] == resets.flow) & here[of] & near
     to_syn = (a.stage[of] == Stage.SYN) & (resets.idle <= AT_ONCE)
     to_data = (a.stage[of] == Stage.ASKED) & (resets.asked >= 0) & (resets.ts - resets.asked <= AT_ONCE)
     frames = dict(zip(of.tolist(), resets.frame.tolist(), strict=True))
     hit = np.zeros(len(a), bool)
     hit[of[mine & (to_syn | to_data)]] = True
     for group in groups_of(a, hit, "client", "server", "port"):
-        if len(group) < REFUSALS:
+        address = seen.text(int(a.server[group[0]])) or ""
+        if len(group) < REFUSALS or place(address) is not Place.PUBLIC:  # others at home are as near
             continue
         measured = {"refused": len(group), "least_rtt_ms": round(int(outside.min()) / MS, 1)}
         witnesses = tuple(Witness(frames[row], "baseline") for row in group.tolist())
-        subject = f"address {seen.text(int(a.server[group[0]]))} port {a.port[group[0]]}"
-        yield Finding(
-            REFUSED_AT_ONCE, subject, tuple(a.flow[group].tolist()), int(a.end[group[-1]]), measured, witnesses
-        )
+        subject, flows = f"address {address} port {a.port[group[0]]}", tuple(a.flow[group].tolist())
+        yield Finding(REFUSED_AT_ONCE, subject, flows, int(a.end[group[-1]]), measured, witnesses)
 
 
 def _never_looked_up(a: Table, seen: Seen, known: Knowledge) -> Iterator[Finding]:
@@ -164,7 +168,7 @@ def _never_looked_up(a: Table, seen: Seen, known: Knowledge) -> Iterator[Finding
     by_name = seen.number("name")
     named = (a.name >= 0) & (a.service >= 0) & (a.by == by_name) & (a.cut & (Cut.MIDWAY | Cut.PROXIED) == 0)
     named &= (a.port == 443) | (a.port == 80)
-    named &= ~np.isin(a.name, q.name)
+    named &= ~np.isin(a.name, q.name) & (a.vantage != Vantage.SERVER)
     for group in groups_of(a, named, "client", "name", "server"):
         first = a.row(int(group[0]))
         service, server = seen.text(first.service), seen.text(first.server) or ""

@@ -73,8 +73,8 @@ def test_a_synack_that_fits_nothing_is_taken_by_nobody():
     assert fired(talk) == []
 
 
-def refused(after: float, at: float) -> Conversation:
-    return Conversation("web.whatsapp.com", WHATSAPP, PHONE, at=at).up("S").down("RA", after=after)
+def refused(after: float, at: float, server: str = WHATSAPP, client: str = PHONE, ttl: int = 64) -> Conversation:
+    return Conversation("web.whatsapp.com", server, client, at=at).up("S").down("RA", after=after, ttl=ttl)
 
 
 def phone(*, rtt: float = 60) -> list[Conversation]:
@@ -87,6 +87,21 @@ def test_a_capture_app_that_refuses_itself():
     assert fired(*talks, *phone()) == ["device.refused_at_once"]
     verdict = next(v for v in answer(*talks, *phone()).answers if v.service == "whatsapp")
     assert verdict.state == "impaired"
+
+
+def at_home(**about) -> list[Conversation]:
+    """The same on a wire, with a TTL that no router has touched."""
+    others = [Conversation("example.org", at=5000 * n).works() for n in range(2)]
+    return [*(refused(0.1, 1000 * n, client="10.0.0.2", **about) for n in range(3)), *others]
+
+
+def test_a_firewall_that_refuses():
+    assert "device.refused_at_once" in fired(*at_home())
+
+
+def test_what_crossed_a_router_or_is_at_home_was_not_refused_by_the_device():
+    assert "device.refused_at_once" not in fired(*at_home(ttl=63))
+    assert "device.refused_at_once" not in fired(*at_home(server="10.0.0.9"))
 
 
 @pytest.mark.parametrize(
