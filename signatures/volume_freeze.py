@@ -33,6 +33,7 @@ SECOND = 1_000_000_000
 MSS = 1460  # bytes in a full packet
 AFTER_A_NAME = 8 * MSS  # bytes that SNI-II lets pass: dropping after less is that, and no volume
 AFTER_A_NAME_PACKETS = 16  # the same for small packets: handshake 3, hello 2, then 8, and some that crossed them
+AFTER_A_NAME_SENT = 10  # of the server's alone: SYN/ACK, ACK of the hello, then 8
 SMALL = 200_000  # bytes: what stops later is as well explained by what else went on
 WITHIN = 4 * MSS  # bytes: plus or minus two packets, for the box counts at another place than we do
 WITHIN_PACKETS = 4  # both directions; ACKs are sent for one packet or for two
@@ -42,6 +43,8 @@ PROMPT = SECOND  # what is said later than this after the last answer was said i
 TRAILING = SECOND  # an ACK of the server may follow its last data; later, somebody is alive
 AGREE = 3  # flows: with two, chance puts one in ten into the other's window
 ALMOST = 2
+SAME_BYTE = MSS  # two that agree as closely do so by chance in one case of a hundred, if both paths died at all
+FORGETS = 30 * SECOND  # a NAT keeps even idle connections longer: what is said sooner and goes unheard is not its doing
 SURE, FEW = 0.01, 0.05  # one-sided
 ENOUGH = 1000  # flows: more change no p-value that matters, only the time to count them
 SAME_MINUTES = 300 * SECOND
@@ -60,10 +63,10 @@ STOPPED = _rule(
     "RFC 9293 §3.9.1.2; 0 of 360 |",
 )  # fmt: skip
 TWICE = _rule(
-    "same_volume_twice", "supporting", "volume",
-    "Two transfers stopped for good after the same amount of data, while other traffic went on.",
-    "Chance: two stalls fall into one window once in ten times.",
-    "net4people #490",
+    "same_volume_twice", "strong", "volume",
+    "Two transfers, one after the other, stopped for good within one packet of the same byte, and what was sent on went unheard.",
+    "A fault of the server at this very byte, on a path that dies in the same moment.",
+    "net4people #490; 0 of 360 transfers stop so by chance, and two of them at one byte in one case of a hundred",
 )  # fmt: skip
 SAME = _rule(
     "same_volume", "strong", "volume",
@@ -100,8 +103,10 @@ class _Leg(NamedTuple):
 
     up: bool
     passed: np.ndarray  # bytes that came through
-    packets: np.ndarray  # of both sides; -1 where they cannot be counted
+    at_sender: np.ndarray  # where it was captured
+    packets: np.ndarray  # of both sides; at a server its own that came through; -1 where they cannot be counted
     stopped: np.ndarray
+    unheard: np.ndarray  # stopped, and what was sent into the silence was sent again and again
     quiet: np.ndarray  # fell silent and was not heard again, but may have had nothing to say
     at: np.ndarray  # time of the last new byte
 
@@ -117,7 +122,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
         alone = leg.stopped.copy()
         for unit in _units(a, leg.stopped):
             group = _agreeing(leg, unit[leg.stopped[unit]])
-            if len(group) >= ALMOST and _on_a_living_path(a, leg, unit, group):
+            if _agree(a, leg, group) and _on_a_living_path(a, leg, unit, group):
                 group = _with_the_quiet(a, leg, unit, group)
                 alone[group] = False
                 found += _cluster(a, leg, unit, group, seen)
@@ -135,7 +140,9 @@ def _leg(a: Table, up: bool, end: int) -> _Leg:
     at_sender = (a.vantage == Vantage.SERVER) != up
     unacked, last_new = column("unacked", me), column("last_new", me)
     passed = np.where(at_sender, column("new", me) - np.maximum(unacked, 0), column("new", me))
-    packets = np.where(at_sender, -1, a.packets_up + a.packets_down - column("alone", you))
+    # At the sender what was never acknowledged did not come; who uploads also acknowledges, and none of it shows what came.
+    through = -1 if up else column("packets", me) - column("resent", me) - -(-np.maximum(unacked, 0) // MSS)
+    packets = np.where(at_sender, through, a.packets_up + a.packets_down - column("alone", you))
     # received: nothing more comes, neither data nor ACK, though a record, a body or a burst is not whole
     left_by_us = (a.rst_at >= 0) | (column("fin", you) >= 0)
     waited = np.where(left_by_us, a.end, end) - last_new >= np.maximum(QUIET, QUIET_RTTS * a.syn_rtt)
@@ -148,12 +155,14 @@ def _leg(a: Table, up: bool, end: int) -> _Leg:
     # sent: the same bytes again and again, and no ACK of them; begun while the other side was just heard
     sent = at_sender & (unacked > 0) & (column("resent", me) >= UNHEARD) & (a.end - last_new >= QUIET)
     sent &= (last_new - column("last", you) <= PROMPT) & (column("rsts", you) == 0)
-    far_enough = (passed >= AFTER_A_NAME) | (packets > AFTER_A_NAME_PACKETS)
+    soon = spoke & (column("last", you) - column("last", me) - UNHEARD_FOR <= FORGETS)
+    far_enough = (passed >= AFTER_A_NAME) | (packets > np.where(at_sender, AFTER_A_NAME_SENT, AFTER_A_NAME_PACKETS))
     judged = (passed > 0) & (passed <= SMALL) & far_enough & (a.zero_windows == 0)
     judged &= (a.new_up > a.new_down) == up
     if up:
         judged &= a.fin_down < 0  # a server may close without reading on
-    return _Leg(up, passed, packets, judged & (received | sent), judged & silent & spoke, last_new)
+    stopped = judged & (received | sent)
+    return _Leg(up, passed, at_sender, packets, stopped, stopped & (soon | sent), judged & silent & spoke, last_new)
 
 
 def _no_longer_greeted(a: Table, leg: _Leg, tried: Table) -> np.ndarray:
@@ -194,6 +203,14 @@ def _agreeing(leg: _Leg, rows: np.ndarray) -> np.ndarray:
     return rows[best]
 
 
+def _agree(a: Table, leg: _Leg, group: np.ndarray) -> bool:
+    """Whether so many, or two at one byte and unheard, of which the later was greeted after the earlier had stopped."""
+    if len(group) != ALMOST:
+        return len(group) > ALMOST
+    one_byte = np.ptp(leg.passed[group]) <= SAME_BYTE and leg.unheard[group].all()
+    return bool(one_byte and a.start[group].max() > leg.at[group].min())
+
+
 def _densest(values: np.ndarray, width: int) -> np.ndarray:
     """Positions of the most values that lie within `width` of each other."""
     order = np.argsort(values, kind="stable")
@@ -223,12 +240,13 @@ def _with_the_quiet(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray) ->
 
 def _cluster(a: Table, leg: _Leg, unit: np.ndarray, group: np.ndarray, seen: Seen) -> list[Finding]:
     """Findings about each target of flows that agree."""
-    volumes, rule = leg.passed[group], SAME if len(group) >= AGREE else TWICE
+    volumes = leg.passed[group]
+    rule = SAME if len(group) >= AGREE else TWICE
     measured = {
         "freeze_bytes": int(np.median(volumes)), "freeze_low_bytes": int(volumes.min()),
         "freeze_high_bytes": int(volumes.max()), "flows_agreeing": len(group), "direction": "up" if leg.up else "down",
     }  # fmt: skip
-    if (leg.packets[group] >= 0).all():
+    if not leg.at_sender[group].any():
         measured["freeze_packets"] = int(np.median(leg.packets[group]))
     first, last = a.start[group].min() - SAME_MINUTES, a.start[group].max() + SAME_MINUTES
     beyond = unit[(leg.passed[unit] > volumes.max() + WITHIN) & (a.start[unit] >= first) & (a.start[unit] <= last)]

@@ -136,9 +136,24 @@ def test_different_volumes_are_chance(loaded):
     assert rules(analyze(*talks, *others(80_000), loaded=loaded)) == ["freeze.stopped_midway"]
 
 
-def test_two_are_only_a_hint(loaded):
-    result = analyze(*(gives_up(download(16_384, at=at)) for at in (0, 20_000)), *others(), loaded=loaded)
+@pytest.mark.parametrize("server", SERVERS[:2], ids=["at one server", "at two servers"])
+def test_two_at_one_byte_one_after_the_other_are_probably_meant(loaded, server):
+    talks = [gives_up(download(16_384)), gives_up(download(16_384, at=20_000, server=server))]
+    result = analyze(*talks, *others(), loaded=loaded)
     assert rules(result) == ["freeze.same_volume_twice"]
+    assert state(result).state == "likely_blocked"
+
+
+@pytest.mark.parametrize(
+    ("size", "at", "after"),
+    [(18_500, 20_000, 8000.0), (16_384, 10, 8000.0), (16_384, 50_000, 40_000.0)],
+    ids=["two packets apart", "side by side", "into a long pause, where a NAT may have forgotten"],
+)
+def test_two_that_ordinary_faults_may_have_stopped(loaded, size, at, after):
+    talks = [gives_up(download(16_384), after=after), gives_up(download(size, at=at), after=after)]
+    result = analyze(*talks, *others(120_000), loaded=loaded)
+    assert "freeze.same_volume_twice" not in rules(result)
+    assert state(result).state not in ("blocked", "likely_blocked")
 
 
 def test_a_server_that_stalls_answers_the_goodbye(loaded):
@@ -192,3 +207,20 @@ def test_at_the_server_resends_go_unheard(loaded):
         talks.append(talk)
     result = analyze(*talks, *others(80_000), loaded=loaded)
     assert "freeze.same_volume" in rules(result)
+
+
+def test_at_the_server_packets_are_counted_too(loaded):
+    """Small records: too few bytes for a volume, but always the same number of packets."""
+    talks = []
+    for at in (0, 20_000, 40_000):
+        talk = download(4_800, at=at, segment=400, ttl=52, server_ttl=64, rtt=0.2)
+        talk.down("A", bytes(400), after=1)
+        seq = talk.peer - 400
+        for wait in (300, 600, 1200, 2400, 4800):
+            talk.down("A", bytes(400), after=wait, seq=seq)
+        talks.append(talk)
+    (finding,) = [
+        f for f in analyze(*talks, *others(80_000), loaded=loaded).findings if f.rule.id == "freeze.same_volume"
+    ]
+    assert finding.measured["freeze_bytes"] < 11_680
+    assert "freeze_packets" not in finding.measured  # of the client's packets it is not known which came before
