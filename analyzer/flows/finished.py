@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cached_property
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -210,14 +211,15 @@ def client_side(state: np.ndarray) -> np.ndarray:
 
 def assemble(pieces: list[Segment]) -> bytes:
     """A TCP stream's first contiguous bytes. Sequence numbers wrap; the first copy of a byte wins."""
-    base = min(pieces, key=lambda piece: ahead(piece.seq, pieces[0].seq)).seq
-    if len(pieces) == 1:
-        return pieces[0].data
-    out = bytearray()
-    waiting = sorted(((ahead(p.seq, base), order, p.data) for order, p in enumerate(pieces)), key=lambda item: item[:2])
-    for at, _, data in waiting:
-        if at > len(out):
+    first = pieces[0].seq
+    starts = [ahead(piece.seq, first) for piece in pieces]
+    base, end = min(starts), 0
+    out = []
+    for at, _, data in sorted(zip(starts, count(), (piece.data for piece in pieces), strict=False)):
+        if at - base > end:
             break
         # a longer segment that starts no later than the stream's end adds only its new tail
-        out += data[len(out) - at :]
-    return bytes(out)
+        new = data[end - (at - base) :]
+        out.append(new)
+        end += len(new)
+    return b"".join(out)
