@@ -25,7 +25,7 @@ from analyzer.controls import groups_of
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Rule, Seen, Wants, Witness
 from analyzer.tables import TCP_ACK, TCP_SYN, Cut, Stage, Table, Vantage
-from analyzer.wire.tunnels import sealed_tunnel
+from analyzer.wire.tunnels import is_openvpn, sealed_tunnel, split_openvpn
 
 METHOD = "device_causes"
 
@@ -34,6 +34,7 @@ AT_ONCE = 2 * MS  # no access link answers sooner (rst_injection)
 UNTAKEN = 2  # copies of what fits and is not acknowledged: one may have been damaged, and dropped for that
 INITIAL_TTLS = (64, 128, 255)  # what hosts send, and no router has touched
 REFUSALS = 2  # before it is called a habit
+OPENVPN_TCP = (443, 1194)  # where it is met over TCP
 TUNNEL_LEAST = 10  # packets; whoever sends fewer has not sent anything through it
 LOOKUPS = 3  # other names that the client looked up in the file, before a missing lookup is remarkable
 
@@ -67,7 +68,7 @@ SEALED = _rule(
     "sealed_tunnel", "weak",
     "This conversation is a tunnel: what runs inside is sealed, and no verdict speaks of it.",
     "Tunnels that look like something else.",
-    "NDSS 2017, §5.4; OpenVPN's ssl_pkt.h; RFC 3948 and 7296; 18 flows in 1,684 captures, all of them tunnels",
+    "NDSS 2017, §5.4; OpenVPN's ssl_pkt.h; RFC 3948 and 7296; 19 flows in 1,684 captures, all of them tunnels",
     leans="limit",
 )  # fmt: skip
 RULES = (DEAF, REFUSED_AT_ONCE, NEVER_LOOKED_UP, SEALED)
@@ -75,13 +76,17 @@ RULES = (DEAF, REFUSED_AT_ONCE, NEVER_LOOKED_UP, SEALED)
 _NOT_WHOLE = Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED | Cut.GAP | Cut.PROBE
 
 
-def _wanted(flows: Table) -> np.ndarray:
+def _may_be_deaf(flows: Table) -> np.ndarray:
     here = (flows.proto == 6) & (flows.vantage == Vantage.CLIENT) & (flows.cut & _NOT_WHOLE == 0)
     greeted = (flows.stage == Stage.SYNACK) & (flows.synacks >= UNTAKEN)
     untaken = (flows.new_down > 0) & (flows.unacked_down >= flows.new_down) & (flows.resent_down > 0)
-    deaf = here & (flows.rsts_up == 0) & (greeted | untaken)
-    talks = (flows.proto == 17) & (flows.protocol == "other") & (flows.packets_up > 0)
-    return deaf | (talks & (flows.packets_up + flows.packets_down >= TUNNEL_LEAST))
+    return here & (flows.rsts_up == 0) & (greeted | untaken)
+
+
+def _wanted(flows: Table) -> np.ndarray:
+    other = (flows.protocol == "other") & (flows.packets_up + flows.packets_down >= TUNNEL_LEAST)
+    other &= (flows.proto == 17) | np.isin(flows.server_port, OPENVPN_TCP)
+    return _may_be_deaf(flows) | other
 
 
 WANTS = Wants(_wanted, packets=True, heads=True)
@@ -90,18 +95,22 @@ WANTS = Wants(_wanted, packets=True, heads=True)
 def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """Answers that the device does not take, and tunnels."""
     found: list[Finding] = []
+    deaf = _may_be_deaf(done.flows).tolist()
     for i, flow in enumerate(done.flows.rows()):
-        if flow.proto == 6:
+        if flow.protocol == "other" and (tunnel := _tunnel(done, i, flow)):
+            witness = (Witness(flow.first_frame, "baseline"),)
+            found.append(Finding(SEALED, f"flow {flow.flow}", (flow.flow,), flow.start, {"tunnel": tunnel}, witness))
+        elif deaf[i]:
             found += _deaf(flow, done.rows(i))
-        else:
-            up, down = ([piece.data for piece in done.segments(i, side)] for side in (True, False))
-            tunnel = sealed_tunnel(up, down, flow.server_port)
-            if tunnel is not None:
-                witness = (Witness(flow.first_frame, "baseline"),)
-                found.append(
-                    Finding(SEALED, f"flow {flow.flow}", (flow.flow,), flow.start, {"tunnel": tunnel}, witness)
-                )
     return found
+
+
+def _tunnel(done: Finished, i: int, flow: SimpleNamespace) -> str | None:
+    if flow.proto == 6:
+        up, down = (split_openvpn(done.stream(i, side)) for side in (True, False))
+        return "openvpn" if is_openvpn(up, down) else None
+    up, down = ([piece.data for piece in done.segments(i, side)] for side in (True, False))
+    return sealed_tunnel(up, down, flow.server_port)
 
 
 def _deaf(flow: SimpleNamespace, packets: Table) -> Iterator[Finding]:

@@ -26,11 +26,33 @@ def sealed_tunnel(up: Sequence[bytes], down: Sequence[bytes], port: int) -> str 
         return None
     if _is_wireguard(up, down):
         return "wireguard"
-    if _is_openvpn(up, down):
+    if is_openvpn(up, down):
         return "openvpn"
     if port == IPSEC and any(map(_is_ike, up)):
         return "ipsec"
     return None
+
+
+def split_openvpn(stream: bytes) -> list[bytes]:
+    """Packets of OpenVPN over TCP, each behind its length; the last may be cut, and lengths that make no sense end it."""
+    found: list[bytes] = []
+    at = 0
+    while at + 2 < len(stream) and len(found) < _LOOKED_AT:
+        size = int.from_bytes(stream[at : at + 2], "big")
+        if size < _OPENVPN_LEAST - 1:
+            break
+        found.append(stream[at + 2 : at + 2 + size])
+        at += 2 + size
+    return found
+
+
+def is_openvpn(up: Sequence[bytes], down: Sequence[bytes]) -> bool:
+    """Both sides reset the session, and the client goes on under the session id that it chose (eight random bytes)."""
+    if not up or len(up[0]) < _OPENVPN_LEAST or up[0][0] >> 3 not in _RESET_CLIENT or up[0][0] & 7:
+        return False
+    answered = any(len(data) >= _OPENVPN_LEAST and data[0] == _RESET_SERVER << 3 for data in down)
+    later = (data for data in up[1:] if data[1:9] == up[0][1:9])
+    return answered and any(data[0] >> 3 in _OPENVPN_CONTROL for data in later)
 
 
 def _is_wireguard(up: Sequence[bytes], down: Sequence[bytes]) -> bool:
@@ -52,17 +74,6 @@ def _counts_up(datagrams: Sequence[bytes]) -> bool:
             return False
     counters = [int.from_bytes(data[8:16], "little") for data in sealed]
     return max(counters) - min(counters) < 1 << 16 and len(set(counters)) == len(counters)
-
-
-def _is_openvpn(up: Sequence[bytes], down: Sequence[bytes]) -> bool:
-    """Both sides reset the session, and the client goes on under the session id that it chose (eight random bytes)."""
-    first = up[0]
-    if len(first) < _OPENVPN_LEAST or first[0] >> 3 not in _RESET_CLIENT or first[0] & 7:
-        return False
-    answered = any(len(data) >= _OPENVPN_LEAST and data[0] == _RESET_SERVER << 3 for data in down)
-    return answered and any(
-        data[:1] and data[0] >> 3 in _OPENVPN_CONTROL and data[1:9] == first[1:9] for data in up[1:]
-    )
 
 
 def _is_ike(data: bytes) -> bool:

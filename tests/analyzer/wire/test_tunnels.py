@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.wire.tunnels import sealed_tunnel
+from analyzer.wire.tunnels import is_openvpn, sealed_tunnel, split_openvpn
 
 dice = random.Random(5)
 INITIATION = b"\1\0\0\0" + b"ASKS" + dice.randbytes(140)
@@ -65,3 +65,19 @@ def test_near_misses(up, down, port):
 @given(st.lists(st.binary(max_size=200), max_size=6), st.lists(st.binary(max_size=200), max_size=6))
 def test_random_datagrams_are_no_tunnel(up, down):
     assert sealed_tunnel(up, down, 4500) is None
+
+
+def framed(packets: list[bytes]) -> bytes:
+    return b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
+
+
+def test_openvpn_over_tcp():
+    up, down = framed(OPENVPN_UP), framed(OPENVPN_DOWN)
+    assert split_openvpn(up) == OPENVPN_UP
+    assert is_openvpn(split_openvpn(up), split_openvpn(down))
+    assert not is_openvpn(split_openvpn(up[1:]), split_openvpn(down))
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300))
+def test_random_streams_are_no_tunnel(up, down):
+    assert not is_openvpn(split_openvpn(up), split_openvpn(down))
