@@ -25,7 +25,7 @@ STATES = (
     "ok",
 )  # worst first
 ACCUSING = frozenset(STATES[:4])
-NETWORKS = ("normal", "no_connectivity", "captive_portal", "domestic_only", "all_slow")
+NETWORKS = ("normal", "no_connectivity", "captive_portal", "domestic_only", "all_slow", "no_udp", "no_quic")
 CONTROL_KINDS = (  # in order of strength
     "same_address_other_name",
     "same_name_other_address",

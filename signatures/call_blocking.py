@@ -70,6 +70,12 @@ RELAYS_SILENT = _rule(
     "Relays that are all down at once; whether address or protocol was recognised.",
     "Flowseal #6148, youtubeUnblock #265, 2025; 0 of 723 captures |",
 )  # fmt: skip
+SILENT_ONLY = _rule(
+    "relays_silent_only", "supporting", "silence",
+    "Relays of this service in different places stay silent while its messages pass; no other datagram was answered.",
+    "Networks that let no datagrams pass but name lookups, as those of offices and hotels do.",
+    "Reports of 2025 on calls in Russia; RFC 9308 §2 on networks without UDP",
+)  # fmt: skip
 OTHERS_ANSWERED = _rule(
     "others_answered", "strong", "control",
     "Relays of this service are silent and other STUN servers are not; chance does that in less than one case in 100.",
@@ -117,7 +123,7 @@ ANSWERS_UNHEARD = _rule(
     "RFC 8489 §6.2.1: a client stops asking when it is answered",
 )  # fmt: skip
 RULES = (
-    RELAYS_SILENT, OTHERS_ANSWERED, OTHERS_ANSWERED_FEW, MEDIA_DIES, MEDIA_DIED_ONCE, ONE_WAY, ONE_WAY_AGAIN,
+    RELAYS_SILENT, SILENT_ONLY, OTHERS_ANSWERED, OTHERS_ANSWERED_FEW, MEDIA_DIES, MEDIA_DIED_ONCE, ONE_WAY, ONE_WAY_AGAIN,
     ANSWERS_UNHEARD,
 )  # fmt: skip
 
@@ -204,8 +210,11 @@ def _silent_relays(a: Table, unit: np.ndarray, fine: np.ndarray, seen: Seen) -> 
     datagrams = near & ~same & (a.proto == UDP) & (a.port != DNS) & (a.packets_down > 0)
     elsewhere = np.flatnonzero(datagrams & (calls | (a.protocol == seen.number("stun"))))
     chat = np.flatnonzero(near & same & ~calls & fine)
+    rule = RELAYS_SILENT
     if not len(elsewhere) and not (len(chat) and datagrams.any()):
-        return []  # datagrams may be off altogether
+        if not len(chat):
+            return []
+        rule = SILENT_ONLY  # datagrams may be off altogether
     measured = {
         "relays_silent": relays, "relays_answering": spared, "datagrams_unanswered": int(a.packets_up[rows].sum()),
         "stun_answered_elsewhere": len(elsewhere), "same_service_fine": len(chat),
@@ -219,7 +228,7 @@ def _silent_relays(a: Table, unit: np.ndarray, fine: np.ndarray, seen: Seen) -> 
     for some in groups_of(a, asked, "target"):
         witnesses = [Witness(f, "trigger") for f in a.asked_frame[some].tolist()[:8] if f >= 0]
         witnesses += [Witness(f, "missing_after") for f in a.last_frame[some].tolist()[:8]]
-        found.append(_about(RELAYS_SILENT, a[some], measured, witnesses + baseline, seen))
+        found.append(_about(rule, a[some], measured, witnesses + baseline, seen))
         if answered and p <= FEW:
             control = {"p": float(f"{p:.3g}"), "relays_silent": relays, "others_answered": answered}
             found.append(

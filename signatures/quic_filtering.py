@@ -79,7 +79,7 @@ ACKS_UNHEARD = _rule(
 )  # fmt: skip
 ALL = _rule(
     "all_unanswered", "supporting", "silence",
-    "No host answers QUIC, in unrelated networks, while TCP to the same hosts and other UDP work.",
+    "No host answers QUIC, in unrelated networks, while the same hosts answer over TCP and other UDP works.",
     "Who does it: offices, hotels and apps on the device drop QUIC as well as networks do.",
     "OONI on Iran, 2022; PCAPdroid, setting to block QUIC",
 )  # fmt: skip
@@ -241,7 +241,9 @@ def _everything(quic: QuicAttempts) -> list[Finding]:
         mine = q[group]
         answered = quic.near(q, mine) & (fate == Fate.FINE)
         networks = {network(text(n) or "") for n in np.unique(mine.server).tolist()}
-        tcp = quic.tcp[quic.near(quic.tcp, mine) & np.isin(quic.tcp.server, mine.server)]
+        # Whoever greets over TCP is there and can be reached, whatever becomes of what is said then.
+        tcp = everything[np.isin(everything.server, mine.server) & (everything.proto == 6) & (everything.synacks > 0)]
+        tcp = tcp[quic.near(tcp, mine)]
         both = {network(text(n) or "") for n in np.unique(tcp.server).tolist()}
         if (answered & (q.quic == mine.quic[0])).any() or len(networks) < HOSTS or len(both) < AGAIN:
             continue
@@ -253,7 +255,7 @@ def _everything(quic: QuicAttempts) -> list[Finding]:
         what = f"quic version {mine.quic[0]:#x}" if len(other) else "quic"
         method = Method(_ACTIONS[int(fate[group[0]])], "protocol", "in_path" if len(other) else "unknown", what)
         measured = {
-            "attempts": len(mine), "networks": len(networks), "tcp_fine_at": len(both),
+            "attempts": len(mine), "networks": len(networks), "tcp_answered_at": len(both),
             "other_versions": sorted({hex(v) for v in other.quic.tolist()}),
         }  # fmt: skip
         subject = f"protocol {what} of {text(mine.client[0])}"

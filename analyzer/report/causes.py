@@ -16,6 +16,8 @@ NETWORKS = {
     ),
     "domestic_only": N_("Only domestic services can be reached: everything abroad fails alike."),
     "all_slow": N_("The whole network is slow, not one service."),
+    "no_udp": N_("UDP gets no answer anywhere in this capture, name lookups apart: calls cannot work."),
+    "no_quic": N_("QUIC gets no answer anywhere in this capture: programs have to fall back to TCP."),
 }
 
 WHY = {
@@ -29,6 +31,14 @@ WHY = {
     ),
     "portal_page_everywhere": N_("The same sign-in page came back whatever was asked for."),
     "everything_slow": N_("Services that have nothing to do with each other were slow at the same time."),
+    "datagrams_unanswered": N_(
+        "Servers in several networks were asked in vain, and TCP works. Networks, firewalls of a place and apps on the "
+        "device drop UDP; this file does not show which of them does."
+    ),
+    "quic_unanswered": N_(
+        "Servers in several networks were asked in vain, and TCP works. Networks, firewalls of a place and apps on the "
+        "device drop QUIC; this file does not show which of them does."
+    ),
     "nothing_captured": N_("There is not one packet in this file."),
     "no_conversations": N_("There are packets in this file, but no conversation with a server."),
 }

@@ -19,9 +19,10 @@ from analyzer.tables import Cut, Vantage
 from analyzer.verdict.cases import Case, cases_of
 from analyzer.verdict.doubts import AT_HOME, Gaps, doubts_of, limits_of, next_step
 from analyzer.verdict.network import network_finding
-from analyzer.verdict.states import Setting, state_of
+from analyzer.verdict.states import ANYBODYS, Setting, state_of
 
 SHARED = "throttle.shared_by_all"
+ON_THE_WAY = ("on_path", "in_path")
 MOSTLY_FINE = 0.8  # share of fine attempts from which on a target works, and what failed is noise
 _COPIED = ("rate_kbps", "bucket_bytes", "freeze_bytes", "injector", "hops")
 
@@ -52,6 +53,12 @@ def judge(
     bench = _Bench(seen, findings, coverage, known)
     network = network_finding(bench.attempts, bench.fate, seen, known, findings, coverage)
     verdicts = [bench.verdict(target, network) for target in bench.order()]
+    proven = {
+        v.target for v in verdicts if v.state in ACCUSING and any(m.method.position in ON_THE_WAY for m in v.methods)
+    }
+    verdicts = [
+        bench.verdict(v.target, network, company=True) if _anybodys(v) and proven - {v.target} else v for v in verdicts
+    ]
     verdicts = _mark_controls(verdicts)
     verdicts.sort(key=lambda v: (STATES.index(v.state), v.first if v.first is not None else 0, v.target))
     return tuple(verdicts), network
@@ -114,7 +121,7 @@ class _Bench:
             plain = plain[: limits.MAX_VERDICTS]
         return list(dict.fromkeys([*self.findings, *first, *plain]))
 
-    def verdict(self, target: str, network: Network) -> Verdict:
+    def verdict(self, target: str, network: Network, company: bool = False) -> Verdict:
         findings = self.findings.get(target, [])
         number = self.seen.number(target)
         mine = self._rows.get(number, np.empty(0, np.int64))
@@ -126,7 +133,7 @@ class _Bench:
         cases = cases_of(findings)
         compared = self._alike(merged, cases)
         controls = self._controls(compared, target) if cases or (failed and label[0]) else ()
-        state, named = self._weigh(cases, controls, label)
+        state, named = self._weigh(cases, controls, label, company)
         if state not in ACCUSING:
             state = self._plain_state(mine, merged, findings, state)
         if network.why in ("nothing_answered", "portal_page_everywhere") and state.startswith("likely"):
@@ -203,11 +210,13 @@ class _Bench:
             flows = tuple(self.merged.flow[some][: limits.MAX_FLOWS_NAMED].tolist())
             yield Control(kind, self.seen.text(number) or "", len(some), int(fine.sum()), frames, flows)
 
-    def _weigh(self, cases: Sequence[Case], controls: Sequence[Control], label: Known) -> tuple[str, tuple[Named, ...]]:
+    def _weigh(
+        self, cases: Sequence[Case], controls: Sequence[Control], label: Known, company: bool
+    ) -> tuple[str, tuple[Named, ...]]:
         """The worst state that a case justifies, and the methods of all that accuse."""
         worst, named = "", []
         for case in cases:
-            state = state_of(case, self._setting(case, controls, label))
+            state = state_of(case, self._setting(case, controls, label)._replace(company=company))
             if state in ACCUSING:
                 named.append((STATES.index(state), self._name(case)))
             if not worst or STATES.index(state) < STATES.index(worst):
@@ -297,6 +306,10 @@ def _by_value(column: np.ndarray) -> dict[int, np.ndarray]:
     order = np.argsort(column, kind="stable")
     values, starts = np.unique(column[order], return_index=True)
     return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def _anybodys(verdict: Verdict) -> bool:
+    return any(finding.rule.id in ANYBODYS for finding in verdict.findings)
 
 
 def _accuses(finding: Finding) -> bool:

@@ -132,7 +132,22 @@ def test_most_relays_silent_in_every_call(loaded):
 
 def test_no_datagram_is_answered_at_all(loaded):
     relays = [ask(server) for server in WHATSAPP]
-    assert not rules(analyze(*relays, chat(), later(), loaded=loaded))
+    result = analyze(*relays, chat(), later(), loaded=loaded)
+    assert rules(result) == ["calls.relays_silent_only"]
+    assert verdict(result, "whatsapp/calls").state == "impaired", "a place that lets no datagrams pass"
+    assert not rules(analyze(*relays, later(), loaded=loaded)), "nothing of the service works"
+
+
+def test_who_filters_elsewhere_is_no_place_without_datagrams(loaded):
+    relays = [ask(server) for server in WHATSAPP]
+    reset = [
+        Conversation("web.telegram.org", "149.154.167.99", at=at, client=CLIENT, rtt=200)
+        .open().hello().reset(after=5, ttl=100).answer(after=195)
+        for at in (0, 12_000)
+    ]  # fmt: skip
+    result = analyze(*relays, chat(), *reset, later(), loaded=loaded)
+    assert verdict(result, "web.telegram.org").state == "blocked"
+    assert verdict(result, "whatsapp/calls").state == "likely_blocked"
 
 
 def test_the_capture_ends_before_an_answer_could_come(loaded):
