@@ -58,3 +58,8 @@ def place(address: str) -> Place:
 def network(address: str) -> str:
     """The surroundings of an address: /16 (IPv4) or /32 (IPv6). Addresses in different ones are unrelated enough."""
     return ":".join(address.split(":")[:2]) if ":" in address else ".".join(address.split(".")[:2])
+
+
+def client_network(address: str) -> str:
+    """The network of a client: /24 (IPv4) or /48 (IPv6), the least that is routed by itself on the internet."""
+    return ":".join(address.split(":")[:3]) if ":" in address else ".".join(address.split(".")[:3])

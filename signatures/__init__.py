@@ -28,6 +28,7 @@ MODULES = (
     "tls_interception",
     "tls_alerts",
     "forged_data",
+    "lost_clients",
     "device_causes",
 )  # in reading order
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.addresses import client_network, network
 from analyzer.controls import Fate, counted, fates, groups_of
 from analyzer.exact import fisher, holm, stratified_fisher
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
@@ -151,9 +152,9 @@ class _Trial(NamedTuple):
 
 
 def _cut_off(a: Table) -> np.ndarray:
-    """Reset by the server's side in the middle of use, neither side having closed."""
-    used = (a.stage == Stage.SERVED) & (a.ended_by == End.RST_DOWN) & (a.fin_up < 0) & (a.fin_down < 0)
-    return used & (a.vantage != Vantage.SERVER)
+    """Reset by the far side in the middle of use, neither side having closed."""
+    used = (a.stage == Stage.SERVED) & (a.fin_up < 0) & (a.fin_down < 0)
+    return used & (a.ended_by == np.where(a.vantage == Vantage.SERVER, End.RST_UP, End.RST_DOWN))
 
 
 def _names(trial: _Trial, bad: np.ndarray, rules: tuple[Rule, Rule]) -> list[Finding]:
@@ -191,7 +192,7 @@ def _elsewhere(trial: _Trial, groups: list[np.ndarray]) -> list[Finding]:
     found = []
     for group in groups:
         servers = np.unique(trial.a.server[group])
-        if len({_network(trial.seen.text(s) or "", 16, 32) for s in servers.tolist()}) > 1:
+        if len({network(trial.seen.text(s) or "") for s in servers.tolist()}) > 1:
             measured = {"addresses": len(servers), "attempts": len(group)}
             subject = f"name {trial.seen.text(trial.a.name[group[0]])}"
             found.append(_about(ELSEWHERE, subject, trial.a[group], measured, None))
@@ -255,15 +256,15 @@ def _networks(trial: _Trial, failed: np.ndarray) -> list[Finding]:
     if not (at_server & failed).any():
         return []
     clients, where = np.unique(a.client, return_inverse=True)
-    names = [_network(seen.text(c) or "", 24, 48) for c in clients.tolist()]
-    network = np.unique(names, return_inverse=True)[1].reshape(-1)[where.reshape(-1)]
+    names = [client_network(seen.text(c) or "") for c in clients.tolist()]
+    networks = np.unique(names, return_inverse=True)[1].reshape(-1)[where.reshape(-1)]
     tested = []
     for group in groups_of(a, at_server & failed, "target"):
         target = at_server & (a.target == a.target[group[0]])
-        for number in np.unique(network[group]).tolist():
-            own = target & (network == number)
+        for number in np.unique(networks[group]).tolist():
+            own = target & (networks == number)
             first, last = a.start[own & failed].min(), a.start[own & failed].max()
-            other = target & (network != number) & (a.start >= first - K1_WITHIN) & (a.start <= last + K1_WITHIN)
+            other = target & (networks != number) & (a.start >= first - K1_WITHIN) & (a.start <= last + K1_WITHIN)
             if (own & failed).sum() < NAMED or not (other & ~failed).any():
                 continue
             p = fisher(*(int(n) for n in ((own & failed).sum(), own.sum(), (other & failed).sum(), other.sum())))
@@ -277,7 +278,7 @@ def _networks(trial: _Trial, failed: np.ndarray) -> list[Finding]:
             "others_fine": int((other & ~failed).sum()),
         }  # fmt: skip
         method = Method(_ACTION.get(int(trial.fate[group[0]]), "drop"), "none_seen", "unknown")
-        subject = f"target {seen.text(a.target[group[0]])} at {_network(seen.text(a.client[group[0]]) or '', 24, 48)}"
+        subject = f"target {seen.text(a.target[group[0]])} at {client_network(seen.text(a.client[group[0]]) or '')}"
         rule = NETWORK_EFFECT if p <= SURE else NETWORK_EFFECT_FEW
         found.append(_about(rule, subject, a[group], measured, method))
     return found
@@ -299,11 +300,6 @@ def _large_hellos(trial: _Trial) -> list[Finding]:
             subject = f"address {trial.seen.text(a.server[one])}"
             found.append(_about(LARGE_FAILS, subject, a[group], measured, None, a[passed_small]))
     return found
-
-
-def _network(address: str, four: int, six: int) -> str:
-    """The network of an address, by a prefix of whole bytes (IPv4) or words (IPv6)."""
-    return ":".join(address.split(":")[: six // 16]) if ":" in address else ".".join(address.split(".")[: four // 8])
 
 
 def _about(

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.lab
 _SIDE_BY_SIDE = 6
 PLAYED = (
     "rst-bare", "sni-drop-tail", "address-icmp-13", "dns-lie", "quic-sni-drop", "http-page-iran",
-    "throttle-police-512k-50kB", "call-whatsapp-stun", "mixed-name-and-quic", "server-refuses-name-reset", "path-wifi",
-    "app-aborts", "network-portal", "device-firewall-in", "capture-reset-phone",
+    "throttle-police-512k-50kB", "call-whatsapp-stun", "mixed-name-and-quic", "clients-reset", "server-refuses-name-reset",
+    "path-wifi", "app-aborts", "network-portal", "device-firewall-in", "capture-reset-phone",
 )  # fmt: skip
 
 

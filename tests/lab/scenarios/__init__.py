@@ -14,6 +14,7 @@ FAMILIES = (
     "throttle",
     "call",
     "mixed",
+    "clients",
     "server",
     "path",
     "app",
