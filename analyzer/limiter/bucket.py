@@ -7,7 +7,6 @@ to last loss; the median of many also says how far they disagree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -97,7 +96,7 @@ def _level(offered: Offered, rate: float, anchors: np.ndarray) -> tuple[_Level, 
         compared, lost = after[arrivals], offered.lost[arrivals + 1]
     at_epoch = _just_before(offered, after)[anchors]
     strayed = np.abs(at_epoch - np.median(at_epoch))
-    return _Level(rate, depth, compared, lost, float(_auc(compared, lost, [lost])[0])), strayed
+    return _Level(rate, depth, compared, lost, float(_auc(_ranks(compared), lost))), strayed
 
 
 def _deficit(t: np.ndarray, size: np.ndarray, rate: float) -> np.ndarray:
@@ -121,19 +120,25 @@ def _variance(offered: Offered) -> float:
     return max(len(passes) * share * float(passes.mean() if len(passes) else 0.0) ** 2, 1.0)
 
 
-def _auc(level: np.ndarray, lost: np.ndarray, labels: Sequence[np.ndarray]) -> np.ndarray:
-    """Area under the curve of the level for pass against loss, for each row of labels with as many losses as `lost`."""
-    passes, losses = int((~lost).sum()), int(lost.sum())
-    if not passes or not losses:
-        return np.full(len(labels), 0.5)
+def _ranks(level: np.ndarray) -> np.ndarray:
+    """From 1 up; equal levels share the middle of theirs."""
     _, group, count = np.unique(level, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[group]
-    return np.array([1.0 - (rank[row].sum() - losses * (losses + 1) / 2) / (passes * losses) for row in labels])
+    return (np.cumsum(count) - (count - 1) / 2)[group]
+
+
+def _auc(rank: np.ndarray, lost: np.ndarray, shifts: np.ndarray | int = 0) -> np.ndarray:
+    """Area under the curve of the level for pass against loss, the losses shifted around by so many packets."""
+    losses = np.flatnonzero(lost)
+    passes = len(lost) - len(losses)
+    if not passes or not len(losses):
+        return np.full(np.shape(shifts), 0.5)
+    least = len(losses) * (len(losses) + 1) / 2
+    shifted = (losses + np.asarray(shifts)[..., None]) % len(lost)
+    return 1.0 - (rank[shifted].sum(-1) - least) / (passes * len(losses))
 
 
 def _chance(level: _Level) -> float:
     """Share of circular shifts of the losses that fit as well, itself included."""
     shifts = np.unique(np.linspace(0, len(level.lost), SHIFTS + 2)[1:-1].astype(int))
-    shifted = (np.roll(level.lost, shift) for shift in shifts.tolist())
-    areas = _auc(level.compared, level.lost, list(shifted))
+    areas = _auc(_ranks(level.compared), level.lost, shifts)
     return float((1 + (areas >= level.auc).sum()) / (1 + len(shifts)))
