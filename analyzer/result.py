@@ -157,11 +157,13 @@ class Verdict:
     last: int | None = None
     addresses: tuple[str, ...] = ()
     is_control: bool = False  # it served as control to another
+    closed: tuple[int, ...] = ()  # ports that refused every attempt, where another of its ports answered
 
     @property
     def notable(self) -> bool:
         """Worth a line unasked: a known service, a control, or a name that something happened to."""
-        return self.service is not None or self.is_control or self.state not in ("ok", "insufficient")
+        happened = self.state not in ("ok", "insufficient") or bool(self.closed)
+        return self.service is not None or self.is_control or happened
 
 
 class Network(NamedTuple):

@@ -22,6 +22,7 @@ Quote = Callable[[str], str]
 SHOWN = frozenset({"blocked", "throttled"})  # states in which somebody's doing was shown, not only likely
 SHOWN_TO_WORK = "some_foreign_traffic_works"  # the one reason for which a normal network is said to work
 SLOW = frozenset({"throttled", "likely_throttled"})
+PORTS_NAMED = 8  # closed ports of one server; a scan meets thousands
 
 HEADLINES = {  # by the worst state of all
     "blocked": N_("Interference was found."),
@@ -127,7 +128,21 @@ def name(verdict: Verdict, words: Words, service_name: str | None, quote: Quote 
 
 
 def summary(verdict: Verdict, words: Words, service_name: str | None, quote: Quote = visible) -> str:
-    """One plain sentence: what was found, about what, how sure, in how many attempts."""
+    """One plain sentence: what was found, about what, how sure, in how many attempts; and one about closed ports."""
+    said = _summary(verdict, words, service_name, quote)
+    if not verdict.closed:
+        return said
+    ports = ", ".join(map(str, verdict.closed[:PORTS_NAMED]))
+    more = words.plural(
+        "Its port {ports} refused every connection.",
+        "Its ports {ports} refused every connection.",
+        len(verdict.closed),
+        ports=ports,
+    )
+    return f"{said} {more}"
+
+
+def _summary(verdict: Verdict, words: Words, service_name: str | None, quote: Quote) -> str:
     target = name(verdict, words, service_name, quote)
     count = attempts(verdict, words)
     if verdict.state == "insufficient":

@@ -128,9 +128,12 @@ class _Bench:
         merged = self._merged_rows.get(number, np.empty(0, np.int64))
         merged = self._of_the_affected(merged, findings)
         label = self._label(target, mine)
+        cases = cases_of(findings)
+        closed = () if cases else self._closed_ports(merged)
+        if closed and label[0] is None and (self.attempts.name[mine] < 0).all():  # an address: any port is as good
+            merged = merged[~np.isin(self.merged.port[merged], closed)]
         fate = self.merged_fate[merged]
         tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
-        cases = cases_of(findings)
         compared = self._alike(merged, cases)
         controls = self._controls(compared, target) if cases or (failed and label[0]) else ()
         state, named = self._weigh(cases, controls, label, company)
@@ -163,6 +166,7 @@ class _Bench:
             first=int(start.min()) if len(rows) else min((f.ts for f in findings), default=None),
             last=int(end.max()) if len(rows) else max((f.ts for f in findings), default=None),
             addresses=tuple(servers[: limits.MAX_ADDRESSES]),
+            closed=closed,
         )
 
     def _of_the_affected(self, merged: np.ndarray, findings: Sequence[Finding]) -> np.ndarray:
@@ -172,6 +176,13 @@ class _Bench:
         affected = self._where(f for finding in findings if finding.rule.leans == "interference" for f in finding.flows)
         clients = self.attempts.client[affected]
         return merged[np.isin(self.merged.client[merged], clients)] if len(clients) else merged
+
+    def _closed_ports(self, merged: np.ndarray) -> tuple[int, ...]:
+        """Ports that refused every attempt, while another one answered."""
+        fate, ports = self.merged_fate[merged], self.merged.port[merged]
+        if not (fate == Fate.FINE).any():
+            return ()
+        return tuple(np.setdiff1d(ports[fate == Fate.REFUSED], ports[fate != Fate.REFUSED]).tolist())
 
     def _label(self, target: str, mine: np.ndarray) -> Known:
         service = self.attempts.service[mine]

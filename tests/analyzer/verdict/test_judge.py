@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import signatures
+from analyzer.report import sentences
+from analyzer.report.words import Words
 from analyzer.result import ACCUSING, STATES, Verdict
 from tests.conversation import Conversation, analyze
 
@@ -125,6 +127,20 @@ def test_unrelated_flows_change_no_verdict(unrelated):
     verdict = verdicts(*bad, works(9_000), *more)[NAME]
     assert verdict.state == "blocked"
     assert len(verdict.methods[0].flows) == 3
+
+
+def test_a_closed_port_says_nothing_of_an_open_one():
+    def at(port: int, begin: float, name: str | None = None) -> Conversation:
+        talk = Conversation(name, FOREIGN, at=begin, dport=port)
+        return talk.works() if port == 443 else talk.up("S", after=0).reset(after=80, seq=0)
+
+    both = [at(443, 0), at(443, 30_000), at(8443, 1_000), at(8443, 31_000), at(9000, 2_000)]
+    verdict = verdicts(*both, everything=False)[FOREIGN]
+    assert (verdict.state, verdict.attempts, verdict.failed, verdict.closed) == ("ok", 2, 0, (8443, 9000))
+    said = sentences.summary(verdict, Words("en"), None)
+    assert said.endswith("Its ports 8443, 9000 refused every connection.")
+    alone = verdicts(at(8443, 0), at(8443, 31_000))[FOREIGN]
+    assert (alone.state, alone.closed) == ("down", ()), "nothing of it answers"
 
 
 def test_an_empty_capture_says_so():
