@@ -131,8 +131,12 @@ class Named:
     flows: tuple[FlowKey, ...]
     onset: int | None = None  # ns since 1970
     rate_kbps: float | None = None
+    rate_low_kbps: float | None = None  # 95 % interval
+    rate_high_kbps: float | None = None
     bucket_bytes: int | None = None
-    freeze_bytes: int | None = None
+    freeze_bytes: int | None = None  # the middle of several
+    freeze_low_bytes: int | None = None
+    freeze_high_bytes: int | None = None
     injector: str | None = None
     hops: int | None = None
 

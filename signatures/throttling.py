@@ -177,9 +177,13 @@ def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) 
         findings.append(_finding(rule, subject, flows, held.first, measured, witnesses))
     found = segments.confirmed(one)
     if found:
-        rate, depth = (float(np.median([getattr(bucket, what) for _, bucket in found])) for what in ("rate", "depth"))
+        rate, low, high, depth = (
+            float(np.median([getattr(bucket, what) for _, bucket in found]))
+            for what in ("rate", "rate_low", "rate_high", "depth")
+        )
         measured = {
-            "rate_kbps": _kbps(rate), "bucket_bytes": round(depth), "at_least": depth < rate * one.rtt,
+            "rate_kbps": _kbps(rate), "rate_low_kbps": _kbps(low), "rate_high_kbps": _kbps(high),
+            "bucket_bytes": round(depth), "at_least": depth < rate * one.rtt,
             "segments_policed": len(found), "direction": _word(up), "onset_s": round(found[0][0].first, 3),
         }  # fmt: skip
         first = one.origin + found[0][0].first

@@ -107,8 +107,12 @@ def _method(named: Named) -> dict[str, Any]:
         "frames_total": int(named.frames_total),
         "flows": [_flow(flow) for flow in named.flows[:MOST_FLOWS]],
         "rate_kbps": _number(named.rate_kbps),
+        "rate_low_kbps": _number(named.rate_low_kbps),
+        "rate_high_kbps": _number(named.rate_high_kbps),
         "bucket_bytes": _count(named.bucket_bytes),
         "freeze_bytes": _count(named.freeze_bytes),
+        "freeze_low_bytes": _count(named.freeze_low_bytes),
+        "freeze_high_bytes": _count(named.freeze_high_bytes),
         "injector": named.injector,
         "hops": _count(named.hops),
     }

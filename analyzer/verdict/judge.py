@@ -24,7 +24,10 @@ from analyzer.verdict.states import ANYBODYS, Setting, state_of
 SHARED = "throttle.shared_by_all"
 ON_THE_WAY = ("on_path", "in_path")
 MOSTLY_FINE = 0.8  # share of fine attempts from which on a target works, and what failed is noise
-_COPIED = ("rate_kbps", "bucket_bytes", "freeze_bytes", "injector", "hops")
+_COPIED = (
+    "rate_kbps", "rate_low_kbps", "rate_high_kbps", "bucket_bytes", "freeze_bytes", "freeze_low_bytes", "freeze_high_bytes",
+    "injector", "hops",
+)  # fmt: skip
 
 
 def judge(
