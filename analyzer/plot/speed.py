@@ -12,6 +12,7 @@ WIDE, HALF, NARROW = 1000, 480, 336
 LEFT, RIGHT, TOP, BOTTOM = 84, 14, 22, 26
 POINTS = 2  # bins: what lasts no longer is drawn as one mark
 NEAR = 14  # px between the names of two lines
+NAMED_AT = 0.7  # of the way along a rising line stands its name
 
 
 class Curve(NamedTuple):
@@ -117,7 +118,8 @@ def _levels(canvas: Canvas, graph: Graph, x: Scale, y: Scale) -> None:
         if level.slope:
             last = min(x.high, x.low + (y.high - level.y) / level.slope)
             canvas.line(x(x.low), y(level.y), x(last), y(level.y + level.slope * (last - x.low)), "fit")
-            canvas.text(x(last) - 8, y(level.y + level.slope * (last - x.low)) + 26, level.name, "slow halo end")
+            beside = x.low + NAMED_AT * (last - x.low)  # to the left of it, where what keeps to the limit never comes
+            canvas.text(x(beside) - 10, y(level.y + level.slope * (beside - x.low)), level.name, "slow halo end")
         else:
             canvas.line(LEFT, y(level.y), canvas.width - RIGHT, y(level.y), "fit")
             canvas.text(canvas.width - RIGHT - 4, y(level.y) + 16, level.name, "slow halo end")

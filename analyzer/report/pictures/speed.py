@@ -20,8 +20,9 @@ BINS = 120
 SHORTEST_BIN = 1.0  # s: below, a rate shows single packets
 CONTROLS = 3  # other transfers that are drawn beside
 POINTS = 400  # of a curve
-SEGMENTS = 220  # of the sequence graph
+SEGMENTS, BEFORE = 220, 90  # of the sequence graph, and of them before the first loss
 WINDOW = 30.0  # s of the arrival curve
+KEPT, SHARED_GAIN = 1.05, 1.3  # times the limit that a sum may reach, times a single transfer that it must be
 
 
 class Speed(NamedTuple):
@@ -43,11 +44,12 @@ class _Leg(NamedTuple):
     at_sender: bool  # captured before the limit, lost copies included
 
     def through(self) -> _Leg:
-        """What got through the limit: at the sender, first copies stand for it."""
+        """What got through the limit: of bytes that the sender sent again, the last copy."""
         if not self.at_sender:
             return self
-        first = (self.kind == Kind.NEW) | (self.kind == Kind.FILL)
-        return self._replace(**{name: getattr(self, name)[first] for name in ("t", "size", "seq", "kind")})
+        _, from_behind = np.unique(self.seq[::-1], return_index=True)
+        last = np.sort(len(self.seq) - 1 - from_behind)
+        return self._replace(**{name: getattr(self, name)[last] for name in ("t", "size", "seq", "kind")})
 
 
 def speed(result: Result, named: Named, words: Words) -> Speed | None:
@@ -65,9 +67,10 @@ def speed(result: Result, named: Named, words: Words) -> Speed | None:
     ]
     controls = [_leg(exhibit, start).through() for exhibit in others]
     best = max(affected, key=lambda leg: leg.size.sum())
+    together = _together(affected, best, named, words)
     return Speed(
-        _rates(affected, controls, named, words),
-        _arrival(best, controls, named, words),
+        _rates([together] if together else affected, controls, named, words),
+        _arrival(together or best, controls, named, words),
         _sequence(max((_leg(e, start) for e in slow), key=lambda leg: leg.size.sum()), words),
     )
 
@@ -78,6 +81,27 @@ def _leg(exhibit: Exhibit, start: int) -> _Leg:
     part = series[(series.up == up) & (series.payload_len > 0)]
     at_sender = exhibit.vantage == ("client" if up else "server")
     return _Leg(exhibit.target, (part.ts - start) / 1e9, part.payload_len + HEADERS, part.seq, part.kind, at_sender)
+
+
+def _together(affected: list[_Leg], best: _Leg, named: Named, words: Words) -> _Leg | None:
+    """The transfers as one, where they share one limit: their sum keeps to it, and no one of them comes near."""
+    if named.rate_kbps is None or len(affected) < 2:
+        return None
+    name = words.say(N_("{name}, all together"), name=visible(best.name))
+    order = np.argsort(np.concatenate([leg.t for leg in affected]), kind="stable")
+    parts = {
+        what: np.concatenate([getattr(leg, what) for leg in affected])[order] for what in ("t", "size", "seq", "kind")
+    }
+    every = _Leg(name, **parts, at_sender=best.at_sender)
+    alone, all_of_them = (_used(leg, named) for leg in (best, every))
+    return every if SHARED_GAIN * alone < all_of_them <= KEPT else None
+
+
+def _used(leg: _Leg, named: Named) -> float:
+    """What came in the window, over what the limit lets through in it."""
+    seconds = min(float(leg.t[-1] - leg.t[0]), WINDOW)
+    size = leg.size[leg.t - leg.t[0] <= seconds].sum()
+    return float(size) / ((named.bucket_bytes or 0) + (named.rate_kbps or 0) * 125 * max(seconds, 1e-3))
 
 
 def _both(graph: plot.Graph, wide: int = plot.WIDE, height: int = 240) -> Twice:
@@ -119,7 +143,10 @@ def _arrival(best: _Leg, controls: list[_Leg], named: Named, words: Words) -> Tw
     slope = named.rate_kbps * 125
     top = max(max(curve.y) for curve in curves[-1:])
     curves = [_below(curve, 3 * top) for curve in curves]
-    level = plot.Level(named.bucket_bytes or 0, words.rate(named.rate_kbps), slope)
+    limit = words.rate(named.rate_kbps)
+    if named.bucket_bytes:
+        limit = words.say(N_("{rate} after {size}"), rate=limit, size=words.size(named.bucket_bytes))
+    level = plot.Level(named.bucket_bytes or 0, limit, slope)
     return _both(
         plot.Graph(
             words.say(N_("Bytes that arrived since the start of the transfer, against the fitted limit")),
@@ -148,17 +175,25 @@ def _below(curve: plot.Curve, top: float) -> plot.Curve:
 
 
 def _sequence(leg: _Leg, words: Words) -> Twice:
-    t, kind = leg.t[:SEGMENTS] - leg.t[0], leg.kind[:SEGMENTS]
-    relative = ahead(leg.seq[:SEGMENTS], int(leg.seq[0])).tolist()
-    sizes = (leg.size[:SEGMENTS] - HEADERS).tolist()
-    marks, expected = [], 0
-    for at, seq, size, sort in zip(t.tolist(), relative, sizes, kind.tolist(), strict=True):
-        if seq > expected:
+    """Around the first loss: at the receiver what filled a hole shows it, at the sender what was sent again."""
+    again = ~np.isin(leg.kind, (Kind.NEW, Kind.FILL))
+    late = again | (leg.kind == Kind.FILL)
+    first = max(0, int(np.argmax(late)) - BEFORE) if late.any() else 0
+    shown = slice(first, first + SEGMENTS)
+    lost = ~again & np.isin(leg.seq, leg.seq[again]) if leg.at_sender else np.zeros(len(leg.seq), bool)
+    t, again, lost = leg.t[shown] - leg.t[first], again[shown].tolist(), lost[shown].tolist()
+    relative = ahead(leg.seq[shown], int(leg.seq[shown].min())).tolist()
+    sizes = (leg.size[shown] - HEADERS).tolist()
+    marks, expected = [], relative[0]
+    for at, seq, size, twice, gone in zip(t.tolist(), relative, sizes, again, lost, strict=True):
+        if seq > expected and not leg.at_sender:
             marks.append((at, expected, "missing"))
-        marks.append((at, seq, "seg" if sort in (Kind.NEW, Kind.FILL) else "again"))
+        marks.append((at, seq, "again" if twice else "missing" if gone else "seg"))
         expected = max(expected, seq + size)
     graph = plot.Graph(
-        words.say(N_("Sequence graph of the start of one transfer: what came, what was missing, what was sent again")),
+        words.say(
+            N_("Sequence graph of one transfer around its first loss: what came, what was lost, what was sent again")
+        ),
         [],
         lambda t: words.duration(round(t * 1e9)),
         words.size_of,
