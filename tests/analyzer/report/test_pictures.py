@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from analyzer.report import Words, pictures
-from analyzer.result import CaptureInfo, Result, Verdict
+from analyzer.result import CaptureInfo, Exhibit, FlowKey, Named, Result, Verdict
+from analyzer.signature import Method
+from analyzer.tables import SERIES, Kind, Table
 from tests.analyzer.report import scenes
 
 
@@ -98,6 +101,45 @@ def test_a_limit_is_drawn_with_other_transfers_and_the_fitted_rate():
     assert "128 kbit/s" in words(found.rates.wide)
     assert found.rates.wide.body.count("curve slow") == 3 and found.rates.wide.body.count('class="box"') == 3
     assert found.sequence.wide.body.count("missing") > 5 and found.sequence.wide.body.count("again") > 5
+
+
+def transfer(flow: int, every: float) -> Exhibit:
+    """Sent by a server for 20 s: a packet of 1,460 bytes every so many seconds; of ten, the second is lost and sent again."""
+    number = np.arange(int(20 / every))
+    again = number[1::10]
+    order = np.argsort(np.concatenate((number, again + 3.5)), kind="stable")
+    sent = np.concatenate((number, again))[order]
+    kind = np.concatenate((np.full(len(number), Kind.NEW), np.full(len(again), Kind.RESENT)))[order]
+    n = len(sent)
+    columns = {
+        "ts": (np.sort(np.concatenate((number, again + 3.5))) * every * 1e9).astype(np.int64), "seq": 1000 + sent * 1460,
+        "payload_len": np.full(n, 1460), "kind": kind,
+    }  # fmt: skip
+    series = Table(SERIES, {c.name: columns.get(c.name, np.zeros(n, c.dtype)).astype(c.dtype) for c in SERIES})
+    key = FlowKey(flow, flow, "tcp", "10.0.0.2", 40_000 + flow, "192.0.2.9", 443)
+    return Exhibit(key, "cdn.example.net", "server", series=series)
+
+
+def slowed(rate: float, *exhibits: Exhibit) -> pictures.Speed:
+    method = Named(Method("police"), (), (), 0, tuple(e.key for e in exhibits), rate_kbps=rate, bucket_bytes=10_000)
+    found = pictures.speed(Result(CaptureInfo("x"), exhibits=exhibits), method, Words())
+    assert found is not None and found.arrival is not None and found.sequence is not None
+    return found
+
+
+def test_transfers_that_share_a_limit_are_drawn_as_one():
+    """Three of 120 kbit/s each: together they are the limit of 360, or each by itself has one of 120."""
+    three = [transfer(flow, 0.1) for flow in range(3)]
+    shared, own = slowed(360, *three), slowed(120, *three)
+    assert shared.rates.wide.body.count("curve slow") == 1
+    assert "cdn.example.net, all together" in words(shared.arrival.wide)
+    assert own.rates.wide.body.count("curve slow") == 3
+    assert "120 kbit/s after 10.0 kB" in words(own.arrival.wide)
+
+
+def test_at_the_sender_the_copy_that_was_lost_is_crossed_out():
+    body = slowed(120, transfer(0, 0.1)).sequence.wide.body
+    assert body.count('class="missing"') == body.count('class="again"') == 20
 
 
 @pytest.mark.parametrize("scene", sorted(scenes.SCENES))
