@@ -339,7 +339,8 @@ def _habits(talk: _Talk, reset: SimpleNamespace, resets: list, before: list, pee
     if len(quick) >= BURST and not doubled:
         found.append(_found(BURST_OF, reset, {"resets": len(quick)}, None, None, quick[:8]))
     usual = {p.ttl for p in before}
-    if reset.up and usual and max(usual) - min(usual) <= TTL_SPREAD and abs(reset.ttl - max(usual)) > TTL_APART:
+    steady = reset.up and usual and max(usual) - min(usual) <= TTL_SPREAD and max(reset.pause, reset.idle) < RESTED
+    if steady and min(abs(reset.ttl - ttl) for ttl in usual) >= TTL_APART:  # of servers, `across` knows more
         found.append(_found(TTL_DIFFERS, reset, {"reset_ttl": reset.ttl, "client_ttls": sorted(usual)}, before[-1]))
     if not reset.tcp_flags & TCP_ACK and reset.win:
         found.append(_found(BARE_WITH_WINDOW, reset, {"window": reset.win}))

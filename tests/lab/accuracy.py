@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from analyzer.addresses import client_network
 from tests.lab import phone, scoreboard
 from tests.lab.traces import Traces
 
@@ -76,6 +77,7 @@ class Judged:
     harmed: set[Key]
     exposed: set[Key]
     device: set[Key]  # genuine flows that something on the device disturbed
+    networks: int = 1  # of clients
     error: str | None = None
 
 
@@ -93,7 +95,7 @@ def truth(file: Path, vantage: str) -> Judged:
     about = json.loads((file.parent / "scenario.json").read_text())
     rows = list(csv.DictReader((file.parent / "truth.csv").open()))
     done = _done(rows, Traces(file, vantage), vantage)
-    judged = Judged(about["name"], about["family"], vantage, done, (), {}, set(), set(), set())
+    judged = Judged(about["name"], about["family"], vantage, done, (), {}, set(), set(), set(), _networks(rows))
     for row in rows:
         key = _key(row, vantage)
         if not _visible(row, vantage):
@@ -167,6 +169,11 @@ def _done(rows: list[dict[str, str]], traces: Traces, vantage: str) -> tuple[Don
         for action, keys in parts.items()
         if action or len(parts) == 1
     )
+
+
+def _networks(rows: list[dict[str, str]]) -> int:
+    """How many client networks there are; a device has addresses of both families."""
+    return len({client_network(row["client"]) for row in rows if ":" not in row["client"]})
 
 
 def _visible(row: dict[str, str], vantage: str) -> bool:

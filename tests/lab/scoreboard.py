@@ -24,6 +24,7 @@ BEGIN, END = "<!-- accuracy: written by `make accuracy` -->", "<!-- end of accur
 _VANTAGES = ("client", "server", "phone")
 _CLOSE = {"rate": 0.05, "bucket": 0.15}  # errors that a number may have
 # Words for one thing that a capture cannot always tell apart: silence after the trigger, or some packets later.
+_SILENT = {"drop", "delayed_drop"}
 _ALIKE = ({"drop", "delayed_drop", "freeze"}, {"blockpage", "forged_data"})
 
 
@@ -76,7 +77,8 @@ def tables(judged: Sequence[Judged]) -> str:
     about = f"{len(judged)} captures of {len(scenarios)} scenarios, {len(interfering)} of them with interference."
     parts = [
         f"{about} Shares with 95 % Wilson intervals.",
-        _overall(judged), _methods(judged), _traceless(judged), _confusion(judged), _axes(judged), _rates(judged), _causes(judged),
+        _overall(judged), _at_server(judged), _methods(judged), _traceless(judged), _confusion(judged), _axes(judged),
+        _rates(judged), _causes(judged),
     ]  # fmt: skip
     failures = [each for each in judged if each.error]
     if failures:
@@ -124,6 +126,25 @@ def _overall(judged: Sequence[Judged]) -> str:
         "genuine flows accused",
     )
     return _table(head, rows)
+
+
+def _at_server(judged: Sequence[Judged]) -> str:
+    """At a server it matters what there is to compare with: what one client leaves, its own device may have left."""
+    kinds: dict[str, list[tuple[Done, str]]] = defaultdict(list)
+    for each in _at(judged, "server"):
+        for done in _shown(each):
+            kind = "several" if each.networks > 1 else "missing" if done.action in _SILENT else "came"
+            kinds[kind].append((done, _coarse(outcome(done, each.said), done)))
+    rows = []
+    for kind, about in (
+        ("several", "clients of several networks"),
+        ("came", "one client, and something came or was slowed"),
+        ("missing", "one client that falls silent: often what a filter on its own device leaves too"),
+    ):
+        words = [word for _, word in kinds[kind]]
+        rows.append((about, share(words.count("found"), len(words)), words.count("misnamed"), words.count("missed")))
+    head = ("seen from the server", "methods found (recall)", "misnamed", "missed")
+    return "**At the server, by what there is to compare with**\n\n" + _table(head, rows)
 
 
 def _coarse(word: str, done: Done) -> str:

@@ -162,6 +162,16 @@ def test_use_that_ends_ordinarily(talks):
     assert "name_cut_off" not in fired(*talks)
 
 
+def test_at_a_server_the_far_side_is_the_client():
+    def reset_in_use(at):
+        talk = at_server(US, at).up("PA", b"\x17\3\3\0\1x", after=180).answer(after=1)
+        talk.packets = [p for p in talk.packets if not p[1][33] & 1]  # all but the close
+        return talk.up("RA", after=5)
+
+    talks = [talk for n in range(4) for talk in (reset_in_use(EVERY * n), at_server(US, EVERY * (n + 0.5), OTHER))]
+    assert "name_cut_off" in fired(*talks)
+
+
 # -- at a server ------------------------------------------------------------------------------------------------
 
 

@@ -169,6 +169,13 @@ def test_another_distance():
     assert [role for _, role in proof(found)] == ["trigger", "forged", "baseline", "baseline"]
 
 
+def test_away_from_the_client_another_distance_than_all_its_packets():
+    found = fired(at_server().up("RA", after=1, ttl=99))["ttl_differs"]
+    assert found.measured == {"reset_ttl": 99, "client_ttls": [44]}
+    assert "ttl_differs" not in fired(at_server().up("RA", after=1, ttl=46)), "routes shift"
+    assert "ttl_differs" not in fired(at_server().up("RA", after=5000, ttl=99)), "a NAT that has forgotten it"
+
+
 def test_another_distance_than_the_greetings_and_too_early():
     greeted = Conversation("x", at=-9000).open()
     found = fired(greeted, asked().reset(after=5, ttl=101))["ttl_differs"]
