@@ -195,7 +195,9 @@ _RACES_PROVE = Method("rst", position="on_path")  # both the injected and the ge
 
 
 def _with_resets(flows) -> np.ndarray:
-    honest = (flows.proto == 6) & (flows.cut & (Cut.PROXIED | Cut.ONE_DIRECTION) == 0)
+    # Of the server alone only one thing is judged: that it begins to answer after 'its' reset.
+    known = (flows.cut & Cut.ONE_DIRECTION == 0) | ((flows.packets_up == 0) & (flows.synacks > 0))
+    honest = (flows.proto == 6) & (flows.cut & Cut.PROXIED == 0) & known
     far = (flows.vantage == Vantage.SERVER) | (flows.vantage == Vantage.MIDDLE)
     return honest & ((flows.rsts_down > 0) | (flows.rsts_up > 0) | (far & (flows.cut & Cut.GAP != 0)))
 
@@ -211,7 +213,11 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     position = np.searchsorted(flows.flow, first.flow)
     for reset, i in zip(first.rows(), position.tolist(), strict=True):
         flow = flows.row(i)
-        if reset.closed or (reset.peer_closed and not reset.up):
+        if flow.cut & Cut.ONE_DIRECTION:
+            # A client that had closed would not show: it has not, where the server had not even begun to answer.
+            races = _races(_Talk(flow, done.rows(i), reset.up), reset) if not reset.heard and not reset.closed else []
+            findings += [found for found in races if found.rule is SERVER_TALKS_ON]
+        elif reset.closed or (reset.peer_closed and not reset.up):
             if flow.service or flow.sni or flow.host:
                 findings.append(_found(AFTER_CLOSE, reset, {}))
         elif reset.up and flow.vantage in (Vantage.CLIENT, Vantage.UNKNOWN):

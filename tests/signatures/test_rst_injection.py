@@ -1,6 +1,7 @@
 """Resets that the other end contradicts, by order or by content: each rule with connections on which it fires, and near misses."""
 
 import pytest
+from scapy.layers.inet import IP
 
 from tests.conversation import SERVER_HELLO, Conversation
 from tests.signatures.resets import NAME, PHONE, RECORD, asked, at_server, fired, proof
@@ -55,6 +56,20 @@ def test_acknowledgments_tell_nothing_where_some_were_not_kept():
 )
 def test_a_server_that_does_not_talk_on(talk):
     assert "server_talks_on" not in fired(talk)
+
+
+def of_the_server(talk):
+    """What a capture of one direction holds of a conversation."""
+    return [(at, packet) for at, packet in talk.packets if IP(packet).src != talk.client]
+
+
+def test_the_server_alone_shows_that_it_begins_after_its_reset():
+    assert set(fired(of_the_server(asked().reset(after=5).answer(after=75)))) == {"server_talks_on"}
+    assert not fired(of_the_server(asked().reset(after=5))), "it says no more"
+    assert not fired(of_the_server(asked().answer().reset(after=5).down("PA", RECORD, after=75))), (
+        "the client may have closed"
+    )
+    assert not fired(of_the_server(asked().down("FA").reset(after=1).down("PA", RECORD, after=80)))
 
 
 def test_a_new_connection_on_the_same_ports_is_not_talk():
