@@ -187,6 +187,8 @@ class _Page:
             )
             steps = dict.fromkeys(verdict.next for verdict in about if verdict.next)
             yield self.points("next", [sentences.next_step(step, words) for step in steps])
+            if state == "insufficient":
+                yield f"{words.say(sentences.GUIDE)} {code(sentences.GUIDE_COMMAND)}"
 
     def coverage(self) -> Iterable[str]:
         missed = coverage.sentences(self.result.coverage, self.words, self.everything, self.circumvention)

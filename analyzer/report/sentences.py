@@ -23,6 +23,8 @@ SHOWN = frozenset({"blocked", "throttled"})  # states in which somebody's doing 
 SHOWN_TO_WORK = "some_foreign_traffic_works"  # the one reason for which a normal network is said to work
 SLOW = frozenset({"throttled", "likely_throttled"})
 PORTS_NAMED = 8  # closed ports of one server; a scan meets thousands
+GUIDE = N_("How to capture on each kind of device, as a message to send:")
+GUIDE_COMMAND = "interference guide"
 
 HEADLINES = {  # by the worst state of all
     "blocked": N_("Interference was found."),
@@ -295,6 +297,11 @@ def limits(verdict: Verdict, words: Words, circumvention: bool = False) -> list[
 def limit(code: str, words: Words, circumvention: bool = False) -> str:
     """What keeps a verdict from saying more; tools are named only when asked for."""
     return words.say(causes.NAMED[code] if circumvention and code in causes.NAMED else causes.LIMITS[code])
+
+
+def guide(words: Words) -> str:
+    """Where whoever has the problem finds how to make a capture that can answer."""
+    return f"{words.say(GUIDE)} {GUIDE_COMMAND}"
 
 
 def next_step(code: str, words: Words) -> str:

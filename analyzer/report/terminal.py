@@ -205,6 +205,8 @@ class _Page:
         if steps := dict.fromkeys(verdict.next for verdict in open_questions if verdict.next):
             self.line()
             self.row("next", [sentences.next_step(step, self.words) for step in steps], "bold")
+        self.line()
+        self.line(Text(sentences.guide(self.words)), 2)
 
     def coverage(self) -> None:
         missed = coverage.sentences(self.result.coverage, self.words, self.everything, self.circumvention)

@@ -63,9 +63,7 @@ def steps(verdicts: Sequence[Verdict], app: str | None, words: Words) -> list[St
     found = [Step(sentences.next_step(code, words)) for code in codes]
     if app is not None:
         found.append(Step(words.say(APPS[app].advice), APPS[app].command))
-    found.append(
-        Step(words.say(N_("How to capture on each kind of device, as a message to send:")), "interference guide")
-    )
+    found.append(Step(words.say(sentences.GUIDE), sentences.GUIDE_COMMAND))
     if any(verdict.state in ACCUSING for verdict in verdicts):
         found.append(
             Step(

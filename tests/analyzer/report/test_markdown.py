@@ -72,3 +72,8 @@ def test_a_rule_has_one_row_however_often_it_fired():
     text = page(results.result(results.blocked(findings=found)))
     assert text.count("The server talked on after") == 1
     assert "| `server_ttls [52]`, 7 times |" in text
+
+
+def test_what_cannot_be_told_comes_with_how_to_capture():
+    for sample, there in ((results.cannot_tell(), True), (results.works(), False)):
+        assert ("`interference guide`" in page(results.result(sample))) is there

@@ -129,3 +129,8 @@ def test_one_attempt_of_several_connections_says_so():
     assert "one attempt with 2 connections failed" in " ".join(shown(results.result(once)).split())
     single = results.blocked(attempts=1, failed=1, methods=(results.forged_reset(flows=(results.flow(2),)),))
     assert "the only attempt failed" in " ".join(shown(results.result(single)).split())
+
+
+def test_what_cannot_be_told_comes_with_how_to_capture():
+    assert "interference guide" in shown(results.result(results.cannot_tell()), width=120)
+    assert "interference guide" not in shown(results.result(results.works()), width=120)
