@@ -51,6 +51,7 @@ LIMITS = (  # what keeps a verdict from saying more
     "tunnelled",
     "no_demand",
     "local_packet_tool",
+    "single_client",
 )
 EXPLANATIONS = (  # ordinary causes that a verdict considers
     "server_down",
@@ -79,6 +80,7 @@ NEXT_STEPS = (
     "capture_both_directions",
     "capture_without_proxy",
     "capture_at_server",
+    "capture_at_client",
     "check_server_elsewhere",
     "check_device",
     "download_something_large",

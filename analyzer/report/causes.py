@@ -114,6 +114,7 @@ LIMITS = {
     "headers_invented": N_("the capturing app wrote its own packet headers, so that they prove nothing"),
     "evicted": N_("there were too many connections at once to follow all to their end"),
     "single_address": N_("only one address of the server was tried"),
+    "single_client": N_("this server saw it with one client only, whose own device could do the same"),
     "tunnelled": N_("the traffic runs inside a tunnel that cannot be looked into"),
     "no_demand": N_("nothing large was asked for, so that its speed was not tested"),
     "local_packet_tool": N_("a program on the device changes the packets before they are sent"),
@@ -140,6 +141,9 @@ NEXT_STEPS = {
     ),
     "capture_at_server": N_(
         "Capture at the server in the same minutes: the two files together show what was lost on the way."
+    ),
+    "capture_at_client": N_(
+        "Capture at the client in the same minutes: the two files together show what was lost on the way."
     ),
     "check_server_elsewhere": N_("Try the same server from another network in the same minutes."),
     "check_device": N_(

@@ -96,6 +96,7 @@ class Gaps(NamedTuple):
     cut: np.ndarray  # tables.Cut of each flow
     unknown: np.ndarray  # whose fate is not known
     servers: int  # addresses tried
+    clients: int  # that were seen from a server; 0 where the capture is not a server's
 
 
 def _excludes(finding: Finding) -> set[str]:
@@ -136,6 +137,8 @@ def limits_of(
         out.append("local_packet_tool")
     if coverage.tunnelled and (not len(cut) or any(f.rule.id == SEALED for f in findings)):
         out.append("tunnelled")
+    if gaps.clients == 1:
+        out.append("single_client")
     if not controls:
         out.append("no_control")
     elif not any(control.fine for control in controls):
@@ -154,13 +157,14 @@ _NEXT = {
     "capture_ended": "capture_longer",
     "snaplen": "capture_full_packets",
     "gaps": "capture_full_packets",
+    "single_client": "capture_at_client",
     "no_control": "capture_with_control",
     "controls_failed_too": "check_server_elsewhere",
     "few_attempts": "capture_more_attempts",
 }
 
 
-def next_step(state: str, limits: Sequence[str], named: Sequence[Named], at_home: bool = False) -> str | None:
+def next_step(state: str, limits: Sequence[str], named: Sequence[Named], at_home: bool, at_server: bool) -> str | None:
     """The capture that could answer what this one cannot; none where it answered."""
     if state in ("ok", "blocked", "throttled", "down"):
         return None
@@ -169,4 +173,5 @@ def next_step(state: str, limits: Sequence[str], named: Sequence[Named], at_home
     for word in limits:
         if word in _NEXT:
             return _NEXT[word]
-    return "capture_at_server" if named else "check_server_elsewhere"
+    other_end = "capture_at_client" if at_server else "capture_at_server"
+    return other_end if named else "check_server_elsewhere"

@@ -150,7 +150,8 @@ class _Bench:
             tried = max(tried, failed)
         rows = mine if len(mine) else affected
         servers = sorted({self.seen.text(a) or "" for a in self.attempts.server[rows].tolist()})
-        gaps = Gaps(self.attempts.cut[rows], self.fate[rows] == Fate.UNKNOWN, len(servers))
+        clients = self._seen_from_server(affected if len(affected) else mine)
+        gaps = Gaps(self.attempts.cut[rows], self.fate[rows] == Fate.UNKNOWN, len(servers), clients)
         limit = limits_of(gaps, controls, tried, state, self.coverage, findings)
         start, end = self.attempts.start[rows], self.attempts.end[rows]
         return Verdict(
@@ -164,13 +165,18 @@ class _Bench:
             controls=tuple(controls),
             ruled_out=doubts_of(state, named, findings, controls, fate) if state != "ok" else (),
             limits=limit,
-            next=next_step(state, limit, named, _at_home(findings)),
+            next=next_step(state, limit, named, _at_home(findings), clients > 0),
             findings=tuple(findings),
             first=int(start.min()) if len(rows) else min((f.ts for f in findings), default=None),
             last=int(end.max()) if len(rows) else max((f.ts for f in findings), default=None),
             addresses=tuple(servers[: limits.MAX_ADDRESSES]),
             closed=closed,
         )
+
+    def _seen_from_server(self, rows: np.ndarray) -> int:
+        """How many clients some attempts (rows) are of, where they were seen from their server; else 0."""
+        at_server = len(rows) and (self.attempts.vantage[rows] == Vantage.SERVER).all()
+        return len(np.unique(self.attempts.client[rows])) if at_server else 0
 
     def _of_the_affected(self, merged: np.ndarray, findings: Sequence[Finding]) -> np.ndarray:
         """At a server, only the clients that something happened to: the others are their control."""

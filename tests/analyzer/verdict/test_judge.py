@@ -166,3 +166,18 @@ def test_at_the_server_other_clients_are_the_control():
     assert verdict.state in ("blocked", "likely_blocked")
     assert {flow.client for flow in verdict.methods[0].flows} == {"203.0.113.5"}
     assert "other_client_networks" in {control.kind for control in verdict.controls}
+
+
+def at_server(at: float, client: str) -> Conversation:
+    """Seen at the server: a client that denies the connection that it has just opened."""
+    talk = Conversation(NAME, HOST, client, at=at, rtt=0.1, ttl=44, server_ttl=64)
+    talk.up("S", after=0).down("SA", after=0.05).up(after=180).hello().answer(after=1)
+    return talk.up("R", after=180)
+
+
+@pytest.mark.parametrize(("clients", "limited"), [(("198.51.100.1",), True), (("198.51.100.1", "203.0.113.1"), False)])
+def test_a_server_that_lost_one_client_alone_is_told_to_look_from_there(clients: tuple[str, ...], limited: bool):
+    talks = [at_server(20_000 * n + 300 * i, client) for n in range(3) for i, client in enumerate(clients)]
+    verdict = verdicts(*talks)[NAME]
+    assert ("single_client" in verdict.limits) is limited
+    assert (verdict.next == "capture_at_client") is limited
