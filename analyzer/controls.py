@@ -51,6 +51,8 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     ended = a.ended_by
     broken = (a.cut & (Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROBE) != 0) | (a.stage == Stage.NONE)
     waited = a.end - a.first_up_data >= GAVE_UP
+    # An app behind a proxying capturer is acknowledged by that at once, and then waits without a packet.
+    waited |= (a.cut & Cut.PROXIED != 0) & (ended == End.OPEN) & (a.end.max(initial=0) - a.last_up >= GAVE_UP)
     unheard = (a.unacked_up > 0) & (a.resent_up >= RESENT)
     early = (a.stage == Stage.ASKED) | (a.stage == Stage.ANSWERED)
     open_stage = a.stage == Stage.OPEN
@@ -60,6 +62,9 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     mute = at_server & (a.stage == Stage.ANSWERED) & (a.unacked_down > 0) & (a.resent_down > RESENT)
     # At the client: what the server says is in the capture, but the device never took it (`device.deaf`).
     deaf = tcp & (a.vantage == Vantage.CLIENT) & (a.new_down > 0) & (a.unacked_down >= a.new_down) & (a.resent_down > 0)
+    # An answer to somebody who has given up and closed is none.
+    late = tcp & (a.vantage != Vantage.SERVER) & (a.first_up_data >= 0) & (a.fin_up - a.first_up_data >= GAVE_UP)
+    late &= a.first_down_data > a.fin_up
     reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0)
     fate = np.select(
         [
@@ -71,6 +76,7 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
             tcp & (early | open_stage) & (ended == End.RST_DOWN) & reset_first & (a.new_up > 0),
             gone & reset_first,
             mute & (a.rst_at < 0),
+            late,
             tcp & (a.stage == Stage.ASKED) & (a.unacked_up == 0) & (a.new_up >= UPLOAD),
             tcp & (a.stage == Stage.ASKED) & (unheard | waited),
             tcp & (a.stage == Stage.ASKED) & (a.fin_down >= 0) & ((a.fin_up < 0) | (a.fin_down < a.fin_up)),
@@ -83,7 +89,8 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
         ],
         [
             Fate.UNKNOWN, Fate.REFUSED, Fate.ICMP, Fate.SYN_SILENT, Fate.ALERT, Fate.RESET, Fate.RESET, Fate.SILENT,
-            Fate.FINE, Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP, Fate.SILENT,
+            Fate.SILENT, Fate.FINE, Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP,
+            Fate.SILENT,
         ],
         Fate.UNKNOWN,
     )  # fmt: skip

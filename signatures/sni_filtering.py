@@ -75,7 +75,8 @@ ACKS_UNHEARD = _rule(
 )  # fmt: skip
 DROPPED_AGAIN = _rule(
     "hello_dropped_again", "strong",
-    "Each time the server greets the client and then never acknowledges its hello, while others are fine.",
+    "Each time the server greets the client and acknowledges nothing of its hello as long as the client waits, while "
+    "others are fine.",
     "A dead machine behind a proxy that greets in its name.",
     "The kernel acknowledges, not the application; 0 of 1,500 benign flows |",
 )  # fmt: skip
@@ -212,6 +213,9 @@ def _again(flows: Table, flow_fate: np.ndarray, seen: Seen) -> list[Finding]:
     segments = a.packets_up - a.syns - a.resent_up - HANDSHAKE_ACK
     small = (a.unacked_up < TWO_SEGMENTS) | ((segments > 1) & (a.packets_down <= a.synacks))
     dropped = unheard & small & (fate == Fate.SILENT) & (a.new_down == 0)
+    # Or heard at last, when the client had given up; a server that is only slow acknowledges at once.
+    late = (fate == Fate.SILENT) & (a.new_down > 0) & (a.first_down_data - a.first_up_data >= DEAD_FOR)
+    dropped |= late & (a.synacks > 0) & (a.resent_up >= RESENT)
     young = (a.last_down - a.first_up_data < YOUNG) & (a.unheard_at - a.last_down < RESTED)
     dead = unheard & (a.unacked_up < TWO_SEGMENTS) & (fate == Fate.STALLED) & young & (a.end - a.last_down >= GAVE_UP)
     return [

@@ -77,6 +77,11 @@ UDP = {"proto": 17, "packets_up": 3, "stage": Stage.ASKED}
         (ASKED | UNHEARD | {"resent_up": 1}, Fate.UNKNOWN),
         (ASKED | {"end": 5 * SECOND}, Fate.SILENT),  # acknowledged, and never answered
         (ASKED | {"end": 4 * SECOND}, Fate.UNKNOWN),  # given up at once
+        (ASKED | {"end": 5 * SECOND, "cut": Cut.PROXIED, "ended_by": End.OPEN}, Fate.SILENT),
+        (ANSWERED | {"fin_up": 5 * SECOND, "first_down_data": 6 * SECOND}, Fate.SILENT),  # when the client had given up
+        (ANSWERED | {"fin_up": 4 * SECOND, "first_down_data": 6 * SECOND}, Fate.FINE),  # it had no more to ask
+        (ANSWERED | {"fin_up": 6 * SECOND, "first_down_data": 5 * SECOND}, Fate.FINE),
+        (ANSWERED | AT_SERVER | {"fin_up": 5 * SECOND, "first_down_data": 6 * SECOND}, Fate.FINE),
         (ASKED | {"fin_down": 4}, Fate.CLOSED),
         (ASKED | {"fin_down": 4, "fin_up": 5}, Fate.CLOSED),
         (ASKED | {"fin_down": 5, "fin_up": 4}, Fate.UNKNOWN),
@@ -96,6 +101,13 @@ UDP = {"proto": 17, "packets_up": 3, "stage": Stage.ASKED}
 )
 def test_fates(row, expected):
     assert fate(**row) == expected
+
+
+@pytest.mark.parametrize(("cut", "expected"), [(Cut.PROXIED, Fate.SILENT), (0, Fate.UNKNOWN)])
+def test_behind_a_proxying_capturer_an_app_waits_without_a_packet(cut, expected):
+    waits = ASKED | {"ended_by": End.OPEN, "last_up": 0, "cut": cut}
+    assert fates(table(waits, SERVED | {"at": 5.0}), text)[0] == expected
+    assert fates(table(waits, SERVED | {"at": 3.0}), text)[0] == Fate.UNKNOWN, "it may have left by now"
 
 
 def test_what_says_nothing_against_the_path_lies_below_failed():

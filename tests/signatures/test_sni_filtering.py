@@ -193,6 +193,18 @@ def test_dropped_each_time_as_the_end_of_a_large_hello():
     assert "hello_dropped_again" in fired(*large, works(15_000))
 
 
+def heard_late(at, waits=12_000.0, times=4):
+    """Deaf to the hello until the client has given up, closed and yet repeats itself once more."""
+    talk = Conversation(NAME, HOST, at=at).open().hello().resend(times)
+    talk.up("FA", after=at + waits - talk.now)
+    return talk.down("A", after=600).answer(after=1)
+
+
+def test_heard_when_the_client_had_given_up():
+    assert "hello_dropped_again" in fired(heard_late(0), heard_late(30_000), works(25_000))
+    assert "hello_dropped_again" not in fired(heard_late(0, times=0), heard_late(30_000, times=0), works(25_000))
+
+
 @pytest.mark.parametrize(
     "talks",
     [
