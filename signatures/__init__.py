@@ -25,6 +25,7 @@ MODULES = (
     "ip_refusal",
     "quic_filtering",
     "call_blocking",
+    "call_throttling",
     "tls_interception",
     "tls_alerts",
     "forged_data",
