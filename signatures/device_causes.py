@@ -77,10 +77,18 @@ _NOT_WHOLE = Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED | Cut.GAP | Cut.PROBE
 
 
 def _may_be_deaf(flows: Table) -> np.ndarray:
-    here = (flows.proto == 6) & (flows.vantage == Vantage.CLIENT) & (flows.cut & _NOT_WHOLE == 0)
-    greeted = (flows.stage == Stage.SYNACK) & (flows.synacks >= UNTAKEN)
     untaken = (flows.new_down > 0) & (flows.unacked_down >= flows.new_down) & (flows.resent_down > 0)
-    return here & (flows.rsts_up == 0) & (greeted | untaken)
+    return _here(flows) & (_greeted_in_vain(flows) | untaken)
+
+
+def _here(flows: Table) -> np.ndarray:
+    """Of flows or attempts: TCP, captured at the client as it was, and never refused by it."""
+    whole = (flows.proto == 6) & (flows.vantage == Vantage.CLIENT) & (flows.cut & _NOT_WHOLE == 0)
+    return whole & (flows.rsts_up == 0)
+
+
+def _greeted_in_vain(flows: Table) -> np.ndarray:
+    return (flows.stage == Stage.SYNACK) & (flows.synacks >= UNTAKEN)
 
 
 def _wanted(flows: Table) -> np.ndarray:
@@ -122,8 +130,9 @@ def _deaf(flow: SimpleNamespace, packets: Table) -> Iterator[Finding]:
         return
     offered = said[said.seq == said.seq[0]]
     beyond = ahead(up.ack, int(said.seq[0])) > 0
-    taken = (up.tcp_flags & TCP_ACK != 0) & beyond & (up.ts > said.ts[0])
-    if len(offered) < UNTAKEN or taken.any() or not _fits(offered, up):
+    later = up.ts > said.ts[0]  # the device is still there, and goes on asking
+    taken = (up.tcp_flags & TCP_ACK != 0) & beyond & later
+    if len(offered) < UNTAKEN or not later.any() or taken.any() or not _fits(offered, up):
         return
     witnesses = [Witness(int(frame), "contradicts") for frame in offered.frame[:UNTAKEN].tolist()]
     measured = {"answers": len(offered), "for_s": round(int(own.ts[-1] - offered.ts[0]) / SECOND, 1)}
@@ -141,7 +150,20 @@ def _fits(offered: Table, up: Table) -> bool:
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Refusals by the device itself, and services at addresses that nobody looked up."""
     a = seen.attempts
-    return [*_refused_at_once(a, seen), *_never_looked_up(a, seen, known)]
+    return [*_gone_quiet(a), *_refused_at_once(a, seen), *_never_looked_up(a, seen, known)]
+
+
+def _gone_quiet(a: Table) -> Iterator[Finding]:
+    """Greeted again and again, and not a word more from a client that is busy elsewhere: it got no further than itself."""
+    quiet = _here(a) & _greeted_in_vain(a) & (a.syns == 1) & (a.packets_up == 1) & (a.end - a.start >= SECOND)
+    for group in groups_of(a, quiet, "client"):
+        others = a[(a.client == a.client[group[0]]) & ~quiet & (a.stage >= Stage.ANSWERED)]
+        busy = others.last_up.max() if len(others) else -1
+        for row in a[group].rows():
+            if busy > row.end:
+                measured = {"answers": row.synacks, "for_s": round((row.end - row.start) / SECOND, 1)}
+                witnesses = (Witness(row.frame, "trigger"), Witness(row.last_frame, "contradicts"))
+                yield Finding(DEAF, f"flow {row.flow}", (row.flow,), row.end, measured, witnesses)
 
 
 def _refused_at_once(a: Table, seen: Seen) -> Iterator[Finding]:

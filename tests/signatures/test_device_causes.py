@@ -66,6 +66,23 @@ def test_what_was_taken_refused_or_seen_elsewhere_says_nothing(talk):
     assert "device.deaf" not in fired(talk)
 
 
+def unconfirmed(**about) -> Conversation:
+    """Greeted three times, and not a word more."""
+    talk = Conversation("web.whatsapp.com", **about).up("S").down("SA")
+    for _ in range(2):
+        talk.down("SA", after=1000, seq=talk.peer - 1)
+    return talk
+
+
+def test_what_never_leaves_the_device_was_stopped_on_it():
+    """Told from a device that has left by what the same device does afterwards elsewhere."""
+    after = Conversation("example.org", server="192.0.2.10", at=5000).works()
+    before = Conversation("example.org", server="192.0.2.10", at=0).works()
+    another = Conversation("example.org", server="192.0.2.10", client="10.0.0.3", at=5000).works()
+    assert fired(unconfirmed(), after) == ["device.deaf"]
+    assert fired(unconfirmed(), before) == fired(unconfirmed(), another) == fired(unconfirmed()) == []
+
+
 def test_a_synack_that_fits_nothing_is_taken_by_nobody():
     talk = Conversation("web.whatsapp.com").up("S").down("SA", ack=77)
     for _ in range(2):
