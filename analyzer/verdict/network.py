@@ -53,9 +53,10 @@ def network_finding(
     home = _at_home(a[last], fine, seen, known)
     public = np.array([_public(seen.text(s)) for s in a.server[last].tolist()], bool)
     abroad_failed = ~home & ~fine
-    ordinary = [known.kind(seen.text(s)) not in USED_BY_PEOPLE for s in a.service[last[abroad_failed]].tolist()]
+    failing = np.unique(a.service[last[abroad_failed]]).tolist()
+    ordinary = any(known.kind(seen.text(s)) not in USED_BY_PEOPLE for s in failing)
     walled = not (fine & ~home).any() and (fine & home).sum() >= HOME and abroad_failed.sum() >= TRIED
-    if walled and any(ordinary):
+    if walled and ordinary:
         values = {"domestic_fine": int((fine & home).sum()), "foreign_failed": int(abroad_failed.sum())}
         return Network("domestic_only", "only_domestic_works", values)
     if any(f.rule.id == "throttle.shared_by_all" for f in findings):
@@ -71,13 +72,17 @@ def _at_home(a: Table, fine: np.ndarray, seen: Seen, known: Knowledge) -> np.nda
     The country is read off top-level domains, where those that work agree on one and the listed ones do not contradict.
     """
     listed = np.array([known.is_domestic(seen.text(s)) for s in a.service.tolist()], bool)
-    country = np.array([_country(seen.text(n)) for n in a.name.tolist()], object)
     plain = ~listed & (a.service < 0)
-    names = set(country[plain & fine].tolist())
-    agreed = {c for c in country[listed & fine].tolist() if c}
-    if len(names) != 1 or not (here := names.pop()) or (agreed and here not in agreed):
+    here = None
+    for name in a.name[plain & fine].tolist():
+        country = _country(seen.text(name))
+        if not country or (here is not None and country != here):
+            return listed
+        here = country
+    agreed = {_country(seen.text(name)) for name in a.name[listed & fine].tolist()} - {""}
+    if here is None or (agreed and here not in agreed):
         return listed
-    return listed | (plain & (country == here))
+    return listed | (plain & np.array([_country(seen.text(name)) == here for name in a.name.tolist()], bool))
 
 
 def _country(name: str | None) -> str:
