@@ -111,7 +111,8 @@ def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
 
     A retry has the same client, target, address, port, protocol and make of hello within ten seconds. It is an attempt
     of its own when something else of the same client or at the same server, begun in between, fared the opposite way:
-    the circumstances had turned, and turned again. After a failure, what is not even greeted by a SYN/ACK within three
+    the circumstances had turned, and turned again; and when it fails after one that was fine, which nobody repeats for
+    that. After a failure, what is not even greeted by a SYN/ACK within three
     minutes can be residual blocking of the same three-tuple, and is a retry too: it would count one trigger twice.
     """
     numbers = np.full(len(attempts), -1, np.int64)
@@ -121,7 +122,9 @@ def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
     a = attempts
     rows, same = _in_runs(a, rows, _RETRY)
     gap = np.diff(a.start[rows], prepend=a.start[rows[0]])
-    turned = np.concatenate(([False], _turned_between(a, fate, rows[:-1], rows[1:]))) & (gap >= AT_ONCE)
+    turned = np.concatenate(([False], _turned_between(a, fate, rows[:-1], rows[1:])))
+    turned[1:] |= (fate[rows[:-1]] == Fate.FINE) & (fate[rows[1:]] >= Fate.FAILED)
+    turned &= gap >= AT_ONCE
     numbers[rows] = np.cumsum(~(same & (gap < ATTEMPT) & ~turned)) - 1
     dead, cut = _aftermath(a, rows, fate)
     numbers[dead] = numbers[cut]

@@ -156,6 +156,13 @@ def test_another_one_is_no_retry(column):
     assert numbers(BAD, BAD | {"at": 1, column: 9}) == [0, 1]
 
 
+def test_a_failure_is_no_retry_of_what_was_fine():
+    fine = SERVED | {"client": 1, "target": 1, "server": 1, "ja4": 1}
+    assert numbers(fine, BAD | {"at": 2}, BAD | {"at": 4}) == [0, 1, 1]
+    assert numbers(fine, BAD | {"at": 0.3}) == [0, 0], "opened together"
+    assert numbers(BAD, fine | {"at": 2}) == [0, 0], "the retry that worked"
+
+
 def test_another_protocol_is_no_retry():
     assert numbers(BAD, BAD | {"at": 1, "proto": 17, "packets_down": 1}) == [0, 1]
 
