@@ -140,6 +140,9 @@ def _coverage(coverage: Coverage) -> dict[str, Any]:
         "evicted": int(coverage.evicted),
         "offload": bool(coverage.offload),
         "proxied": bool(coverage.proxied),
+        "tunnelled": int(coverage.tunnelled),
+        "tunnels": {kind: int(packets) for kind, packets in coverage.tunnels.items()},
+        "kernel_drops": _count(coverage.kernel_drops),
         "cut_at_byte": _count(coverage.cut_at_byte),
         "limits_reached": list(coverage.limits_reached),
     }

@@ -13,6 +13,7 @@ from analyzer import result as codes
 from analyzer import signature as axes
 from analyzer.report import causes, machine, render
 from analyzer.result import Network
+from analyzer.tables import Tunnel
 from tests.analyzer.report import results
 
 SCHEMA = json.loads((files("analyzer") / "data" / "result.schema.json").read_text())
@@ -50,6 +51,8 @@ def test_the_schema_knows_the_words_of_the_code_and_no_others():
     network = SCHEMA["properties"]["network"]["properties"]
     assert network["state"]["enum"] == list(codes.NETWORKS)
     assert set(network["why"]["enum"]) == set(causes.WHY)
+    tunnels = SCHEMA["properties"]["coverage"]["properties"]["tunnels"]["propertyNames"]["enum"]
+    assert tunnels == [kind.name.lower() for kind in Tunnel if kind]
 
 
 def test_one_capture_is_one_line():
