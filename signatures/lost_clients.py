@@ -2,8 +2,8 @@
 
 **How it shows.** A filter on the way takes the hello, or what follows it. Seen from the server a connection was made,
 perhaps half a message came, perhaps an answer went out and is resent and resent; then nothing, not even a close. Or only
-the server's packets are taken: then the client says again and again what the server has acknowledged. Or the client was
-made to end it, by a reset, a close or a page that only it has seen: then its machine answers the server's next packet
+the server's packets are taken: then the client says again and again what the server has acknowledged, or asks again
+for the connection that it was granted. Or the client was made to end it, by a reset, a close or a page that only it has seen: then its machine answers the server's next packet
 like one that knows of no connection. A machine that has left its network or crashed does the same once, and no more
 comes from it; here its next connection is greeted, others are served meanwhile, and those to one target are lost each
 time.
@@ -127,6 +127,7 @@ class _Scene(NamedTuple):
     broken: np.ndarray  # it says no more in the middle of the handshake, or of the first answer
     half: np.ndarray  # it has said half of the first thing it says
     wordless: np.ndarray  # it has said nothing
+    deaf: np.ndarray  # it asks again and again for the connection that it is granted
     denied: np.ndarray  # its machine knows nothing of it any more
 
     @classmethod
@@ -162,7 +163,8 @@ def _losses(a: Table, seen: Seen) -> tuple[np.ndarray, ...]:
     wordless = tcp & mute & (a.stage == Stage.OPEN) & (closed | (seen.end - a.last_up >= IDLE_FOR))
     denied = tcp & (a.ended_by == End.RST_UP) & a.rst_bare & (a.fin_up < 0) & (a.fin_down < 0) & (a.unacked_down > 0)
     denied &= a.rst_at - a.first_up_data < YOUNG
-    return unheard, broken, half, wordless, denied
+    deaf = tcp & (a.stage == Stage.SYNACK) & (a.syns >= RESENT) & (a.packets_up == a.syns)
+    return unheard, broken, half, wordless, deaf, denied
 
 
 def _each_time(scene: _Scene, group: np.ndarray, rule: Rule) -> list[Finding]:
@@ -213,7 +215,7 @@ def _network_silent(scene: _Scene) -> list[Finding]:
     By address, not by target: whom a connection was for is not known where the hello was taken.
     """
     a, tested = scene.a, []
-    silent = scene.wordless | scene.half | scene.broken | scene.unheard
+    silent = scene.deaf | scene.wordless | scene.half | scene.broken | scene.unheard
     judged, networks = silent | scene.fine, _networks(scene)
     for group in groups_of(a, silent, "server", "port", "proto"):
         one = group[0]

@@ -76,6 +76,14 @@ def unused(at, *, closed=True, **more):
     return talk
 
 
+def ungreeted(at, *, client="203.0.113.1", server=HOST):
+    """The client asks for a connection again and again, although it was granted."""
+    talk = Conversation(None, server, client, at=at, rtt=0.1, ttl=44, server_ttl=64)
+    for n in range(4):
+        talk.up("S", after=1000 * 2**n, seq=1000).down("SA", seq=5000)
+    return talk
+
+
 def between(lost, n=3, *, others=OTHER, server=HOST, **more):
     """Lost attempts, and after each of them a fine one."""
     fine = [works(EVERY * (i + 0.5), others, server=server) for i in range(n)]
@@ -135,7 +143,7 @@ def networks(lost, clients=2, *, elsewhere=works, served="198.51.100.{}"):
     return [*talks, *(works(EVERY * n + 7000, NAME, client=served.format(n + 1)) for n in range(5))]
 
 
-@pytest.mark.parametrize("lost", [gone, deaf, half, unused])
+@pytest.mark.parametrize("lost", [gone, deaf, half, unused, ungreeted])
 def test_a_network_that_falls_silent(lost):
     finding = fired(*networks(lost))["network_falls_silent"]
     assert finding.measured == {"attempts": 6, "clients": 2, "others_fine": 5, "p": 0.00216}

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.lab.actions.resets import Headers, Inject, Reset
+from tests.lab.actions.payloads import alert
+from tests.lab.actions.resets import Headers, Inject, Later, Reset
 from tests.lab.actions.stops import Drop, Lose
 from tests.lab.middlebox import Delays
 from tests.lab.rules import Rule, Together
@@ -18,6 +19,10 @@ from tests.lab.trigger import Trigger
 _FILTERED = ("198.51.100.23", "198.51.100.77", "198.51.100.150")  # clients of one network
 _FREE = ("203.0.113.7", "192.0.2.55", "5.34.112.9", "192.0.2.80")
 _NAME = Trigger(sni=(WA,), clients=_FILTERED)
+_HOST = Trigger(host=(WA,), clients=_FILTERED)
+_PAGE = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+_PLAIN = Http(WA, at=0.5, times=3, every=4, patience=7)
+_MTPROTO = Chat(address="149.154.167.51", at=0.5, times=3, every=4, messages=4, pause=0.4, patience=7)
 _VISIT = attempts(WA, 3, 4, patience=7)
 _PATIENCE = 36.0  # seconds after which the servers have given up, closed, and closed again
 
@@ -46,10 +51,8 @@ ALL = [  # a table, one scenario after the other
         attempts(WA, 3, 4, patience=7, hello="openssl")),
     _seen("drop-up", "Nothing of the client passes, a box at the border", Drop(direction="up"), path=FAR_BOX),
     _seen("drop-down", "The hello passes, nothing of the server does", Drop(direction="down")),
-    _seen("drop-http", "By the Host of plain requests", Drop(), Http(WA, at=0.5, times=3, every=4, patience=7),
-        trigger=Trigger(host=(WA,), clients=_FILTERED)),
-    _seen("drop-mtproto", "By protocol", Drop(), Chat(address="149.154.167.51", at=0.5, times=3, every=4, messages=4, pause=0.4,
-        patience=7), trigger=Trigger(protocol="mtproto", clients=_FILTERED)),
+    _seen("drop-http", "By the Host of plain requests", Drop(), _PLAIN, trigger=_HOST),
+    _seen("drop-mtproto", "By protocol", Drop(), _MTPROTO, trigger=Trigger(protocol="mtproto", clients=_FILTERED)),
     _seen("drop-two", "Two clients, two attempts each", Drop(), does=(
         *_visits(attempts(WA, 2, 5, patience=7), (*_FILTERED[:2], *_FREE)),)),
     _seen("drop-one", "One client alone: its own device could do the same", Drop(),
@@ -69,9 +72,20 @@ ALL = [  # a table, one scenario after the other
         Reset(headers=Headers(ttl="peer", ipid="peer", window=501)), tail=1.0),
     _seen("reset-and-drop", "A reset for the client, the rest is dropped",
         Together(actions=(Reset(headers=Headers(ttl="peer")), Drop()))),
-    _seen("page", "A page for the client, a reset for the server", Inject(payload=b"HTTP/1.1 403 Forbidden\r\n\r\n",
-        flags="FPA", kind="blockpage", reset_server=True), Http(WA, at=0.5, times=3, every=4),
-        trigger=Trigger(host=(WA,), clients=_FILTERED)),
+    _seen("page", "A page for the client, a reset for the server", Inject(payload=_PAGE, flags="FPA", kind="blockpage",
+        reset_server=True), _PLAIN, trigger=_HOST),
+    _seen("page-alone", "The same, and no more", Inject(payload=_PAGE, flags="FPA", kind="blockpage"), _PLAIN,
+        trigger=_HOST, tail=1.0),
+    _seen("fin", "A close for the client", Inject(flags="FA", kind="fin", headers=Headers(ttl="peer")), tail=1.0),
+    _seen("alert", "An alert for the client", Inject(payload=alert(112), kind="tls_alert", headers=Headers(ttl=66)), tail=1.0),
+    _seen("reset-server", "A reset for the server alone", Reset(to="server", headers=Headers(ttl=90, ipid="random")), tail=1.0),
+    _seen("reset-mtproto", "By protocol, a bare reset for the client", Reset(flags="R", headers=Headers(ttl=71, window=1383)),
+        _MTPROTO, trigger=Trigger(protocol="mtproto", clients=_FILTERED), tail=1.0),
+    _seen("reset-time", "A reset for both ends, two seconds after the hello",
+        Later(Reset(to="both", headers=Headers(ttl=99, ipid="random")), 2.0),
+        attempts(WA, 3, 4, down=60_000, pace=(200, 2000)), tail=1.0),
+    _seen("address-down", "By address: what the server answers never arrives", Drop(direction="down"), _MTPROTO,
+        trigger=Trigger(addresses=("149.154.167.51",), clients=_FILTERED)),
     _seen("left", "The clients of one network leave it at the same moment", Drop(), cause="no_connectivity",
         trigger=Trigger(clients=_FILTERED), does=_visits(Chat(address="149.154.167.51", at=0.5, messages=20, pause=0.5))),
     _seen("bad-cell", "A radio cell that is deaf for seconds at a time", Lose(bursts=(0.03, 0.05, 0.95)), cause="loss",
