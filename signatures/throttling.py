@@ -40,14 +40,15 @@ from analyzer.limiter.crawl import Crawling
 from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.mechanism import fits
-from analyzer.limiter.units import BULK, SECONDS, Side, foreign, seed_of, sides
+from analyzer.limiter.units import BULK, PART, SECONDS, Side, foreign, seed_of, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, Kind, Table, Vantage
 
 METHOD = "throttling"
 
 TCP = 6
-FEW_RESENT = 0.03  # of the server's packets: more, and the path loses everything
+ONLY_ASKS = 0.1  # of the server's bytes: a client that sends no more than that mostly acknowledges
+ALIKE = 0.25  # times the share of acknowledgments that are missing: if more of the data are resent, all is lost alike
 NAMED = 8  # flows named in a subject, frames in a proof
 
 
@@ -105,9 +106,9 @@ DATAGRAM_BUCKET = _rule(
 )  # fmt: skip
 ACKS_MISSING = _rule(
     "acks_missing", "interference", "supporting", "volume",
-    "Of the packets that this client numbered, at least three in ten never came, and of the server's none were lost.",
-    "A bad uplink of the client; seen at the server only, and with clients that count their packets.",
-    "net4people/bbs 382 (YouTube in Russia, 2024); RFC 6864 (the identification field)",
+    "Of the packets that this client numbered, at least three in ten never came, and of the server's far fewer were lost.",
+    "A bad uplink, a modem that thins acknowledgments out, a client that numbers all its connections together.",
+    "net4people/bbs 382 (YouTube in Russia, 2024); RFC 6864 (the identification field), RFC 3449 (thinned acknowledgments)",
     "ack_drop",
 )  # fmt: skip
 CRAWLS = _rule(
@@ -137,7 +138,7 @@ RULES = (
 
 def _bulky(flows: Table) -> np.ndarray:
     """Flows that can be fitted, with headers that are the network's own."""
-    bulky = (flows.new_up >= BULK) | (flows.new_down >= BULK)
+    bulky = (flows.new_up >= BULK) | (flows.new_down >= np.where(flows.vantage == Vantage.SERVER, PART, BULK))
     honest = flows.cut & (Cut.PROXIED | Cut.ONE_DIRECTION) == 0
     return bulky & honest & (flows.proto == TCP) & (flows.end - flows.start >= SECONDS * 1e9)
 
@@ -153,15 +154,15 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
             if (flow.new_up if up else flow.new_down) >= BULK:
                 one = leg(done.series(i), up, ":" in flow.server)
                 findings += _alone(flow, one, up, _resends(done.rows(i), up))
-        if flow.vantage == Vantage.SERVER and flow.new_down >= BULK:
+        if flow.vantage == Vantage.SERVER and flow.new_up < ONLY_ASKS * flow.new_down:
             findings += _unheard(flow, done.rows(i))
     return findings
 
 
 def _unheard(flow: SimpleNamespace, rows: Table) -> list[Finding]:
-    """Acknowledgments that were lost while the data were not."""
-    found = missing_acks(rows)
-    if found is None or flow.resent_down > FEW_RESENT * flow.packets_down:
+    """Acknowledgments that were lost, and of the data far less."""
+    found = missing_acks(rows, flow.packets_up - flow.rsts_up)
+    if found is None or flow.resent_down > ALIKE * found.lost / found.sent * flow.packets_down:
         return []
     measured = {"sent": found.sent, "missing": found.lost, "missing_share": round(found.lost / found.sent, 3)}
     witnesses = [Witness(frame, "missing_after") for frame in found.frames[:NAMED]]

@@ -1,8 +1,10 @@
 """Acknowledgments that never came, counted at the server by the client's own packet counter.
 
 Many stacks number the packets of a connection one by one in the IPv4 identification field (RFC 6864 asks no more of it
-than Linux gives). What is missing between two packets that came was lost on the way; nothing else shows lost pure ACKs,
-for a later one makes up for them. Clients with another habit (zero, random, one counter for all) say nothing.
+than Linux gives). How far the counter ran while so many packets came says how many were lost on the way; nothing else
+shows lost pure ACKs, for a later one makes up for them. Clients with another habit (zero, random) say nothing; those
+with one counter for all their connections look as if they lost some. Modems that thin acknowledgments out (RFC 3449
+§5.2) drop them harmlessly.
 """
 
 from __future__ import annotations
@@ -11,36 +13,39 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.limits import FIRST_ROWS, LAST_ROWS
+from analyzer.limits import FIRST_ROWS
 from analyzer.tables import TCP_FIN, TCP_RST, Table
 
-STEPS = 10  # between packets of the client that came one after the other
+STEPS = 5  # between packets at the flow's start that came one after the other, to see how the client counts
 FARTHEST = 64  # numbers between two of them: 64 lost in a row is an outage, or another habit
 SHARE, MISSING = 0.30, 10  # of the client's packets, and how many: beyond what radio loses of 50-byte packets
 
 
 class Missing(NamedTuple):
-    """What a client sent and what came of it, among its first and last packets."""
+    """What a client sent and what came of it."""
 
     sent: int
     lost: int
-    frames: tuple[int, ...]  # packets before which something is missing
+    frames: tuple[int, ...]  # packets before which something is missing, as far as they are known
 
 
-def missing_acks(rows: Table) -> Missing | None:
-    """Among a flow's first and last packets, of which all are kept; None where the numbers do not count, or few miss."""
-    parts = [rows[:FIRST_ROWS], rows[max(FIRST_ROWS, len(rows) - LAST_ROWS) :]]
-    steps, frames = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for part in parts:
-        up = part[part.up & (part.icmp < 0) & (part.tcp_flags & (TCP_FIN | TCP_RST) == 0)]
-        if (up.ipid < 0).any():
-            return None
-        steps.append(np.diff(up.ipid) & 0xFFFF)
-        frames.append(up.frame[1:])
-    step, frame = np.concatenate(steps), np.concatenate(frames)
-    if len(step) < STEPS or (step == 0).any() or (step > FARTHEST).any():
+def missing_acks(rows: Table, packets: int) -> Missing | None:
+    """From a flow's kept rows and how many packets of its client came, resets apart; None where few miss.
+
+    None too where the client does not count its packets.
+    """
+    up = rows[rows.up & (rows.icmp < 0) & (rows.tcp_flags & TCP_RST == 0)]
+    closing = np.flatnonzero(up.tcp_flags & TCP_FIN)
+    mine = up[: closing[0] + 1] if len(closing) else up  # a closed connection counts no further
+    came = packets - (len(up) - len(mine))
+    up = mine
+    step = ((np.diff(up.ipid) + 0x8000) & 0xFFFF) - 0x8000  # the shorter way round: packets may overtake each other
+    together = step[: np.count_nonzero(up.frame <= rows.frame[:FIRST_ROWS].max(initial=0)) - 1]
+    if (up.ipid < 0).any() or len(together) < STEPS or (step == 0).any():
         return None
-    sent, lost = int(step.sum()), int((step - 1).sum())
-    if lost < MISSING or lost < SHARE * sent:
+    if (step < -FARTHEST).any() or (together > FARTHEST).any():
         return None
-    return Missing(sent, lost, tuple(frame[step > 1].tolist()))
+    sent = 1 + int(step.sum())
+    if sent - came < max(MISSING, SHARE * sent):
+        return None
+    return Missing(sent, sent - came, tuple(up.frame[1:][: len(together)][together > 1].tolist()))

@@ -270,13 +270,15 @@ class TestCrawling:
 
 class TestAcknowledgments:
     def test_at_the_server_the_clients_counter_shows_what_never_came(self):
-        scene = Scene("server").target(return_path=[Loss(0.7, 3)], size=900_000).others()
+        scene = Scene("server").target(return_path=[Loss(0.7, 3)], size=6_000_000).others()
         finding = found(scene.answer())["acks_missing"]
         assert finding.measured["missing_share"] == pytest.approx(0.7, abs=0.15)
         assert finding.method.action == "ack_drop"
 
     def test_an_ordinary_uplink(self):
-        assert "acks_missing" not in found(Scene("server").target(return_path=[Loss(0.03, 3)]).others().answer())
+        assert "acks_missing" not in found(
+            Scene("server").target(return_path=[Loss(0.03, 3)], size=6_000_000).others().answer()
+        )
 
 
 def test_live_is_offline():
