@@ -3,10 +3,10 @@
 **How it shows.** A filter on the way takes the hello, or what follows it. Seen from the server a connection was made,
 perhaps half a message came, perhaps an answer went out and is resent and resent; then nothing, not even a close. Or only
 the server's packets are taken: then the client says again and again what the server has acknowledged, or asks again
-for the connection that it was granted. Or the client was made to end it, by a reset, a close or a page that only it has seen: then its machine answers the server's next packet
-like one that knows of no connection. A machine that has left its network or crashed does the same once, and no more
-comes from it; here its next connection is greeted, others are served meanwhile, and those to one target are lost each
-time.
+for the connection that it was granted. Or the client was made to end it, by a reset, a close or a page that only it has
+seen: then its machine answers the server's next packet like one that knows of no connection. A machine that has left
+its network or crashed does the same once, and no more comes from it; here its next connection is greeted, others are
+served meanwhile, and those to one target are lost each time.
 
 **What it cannot see.** Whether a hello that does not arrive was taken on the way or by a filter on the client's own
 device: both leave the server the same packets. Therefore one client accuses nobody of that; only several of one network,
@@ -48,6 +48,7 @@ TWO_SEGMENTS = 1300  # bytes: what fits no single segment may have met a path MT
 SAME_MINUTES = 300 * SECOND  # of the failures, for other client networks
 CLIENTS = 2  # of a network: one may have a filter of its own
 CLEAN = 0.2  # share that may fall silent elsewhere
+MOST = 200  # groups of a kind that are looked at: each is held against all attempts
 SURE = 0.01  # one-sided, after Holm over what was tested
 _NOT_WHOLE = Cut.MIDWAY | Cut.ONE_DIRECTION | Cut.PROXIED | Cut.PROBE | Cut.GAP
 
@@ -110,9 +111,9 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
         return []
     scene, found = _Scene.of(a, seen), []
     for rule, befell in ((UNHEARD, scene.unheard), (BROKEN_OFF, scene.broken), (DENIED, scene.denied)):
-        for group in groups_of(scene.a, befell, "client", "target", "port", "proto"):
+        for group in _repeated(scene.a, befell, AGAIN, "client", "target", "port", "proto"):
             found += _each_time(scene, group, rule)
-    for group in groups_of(scene.a, scene.half, "client", "server", "port"):
+    for group in _repeated(scene.a, scene.half, HALVES, "client", "server", "port"):
         found += _halves(scene, group)
     return found + _network_silent(scene)
 
@@ -167,13 +168,16 @@ def _losses(a: Table, seen: Seen) -> tuple[np.ndarray, ...]:
     return unheard, broken, half, wordless, deaf, denied
 
 
+def _repeated(a: Table, mask: np.ndarray, times: int, *names: str) -> list[np.ndarray]:
+    """Groups of so many attempts at least, the first of them."""
+    return [group for group in groups_of(a, mask, *names) if len(group) >= times][:MOST]
+
+
 def _each_time(scene: _Scene, group: np.ndarray, rule: Rule) -> list[Finding]:
     """A client that is lost to one target each time, and not to others at the same address.
 
     At the same address, because a firewall on the client's device knows addresses, and no names.
     """
-    if len(group) < AGAIN:
-        return []
     a, mine = scene.a, scene.a[group]
     others = scene.others_fine(group)
     same = (a.target[others] == mine.target[0]) & (a.port[others] == mine.port[0])
@@ -198,8 +202,6 @@ def _path_mtu(mine: Table, others: Table) -> bool:
 
 def _halves(scene: _Scene, group: np.ndarray) -> list[Finding]:
     """A client whose hellos to one address end in the middle; whom they were for was in the other half."""
-    if len(group) < HALVES:
-        return []
     a, mine = scene.a, scene.a[group]
     here = (a.client == mine.client[0]) & (a.server == mine.server[0]) & (a.port == mine.port[0])
     others = scene.others_fine(group)
@@ -235,9 +237,10 @@ def _network_silent(scene: _Scene) -> list[Finding]:
 
 
 def _of_several(networks: np.ndarray, clients: np.ndarray) -> list[int]:
-    """Networks of which there are several clients."""
+    """Networks of which there are several clients, those of most first."""
     numbers, counts = np.unique(np.unique(np.stack((networks, clients)), axis=1)[0], return_counts=True)
-    return numbers[counts >= CLIENTS].tolist()
+    order = np.argsort(-counts, kind="stable")
+    return numbers[order][counts[order] >= CLIENTS][:MOST].tolist()
 
 
 def _significant(scene: _Scene, tested: list[tuple[float, np.ndarray, np.ndarray]]) -> Iterator[Finding]:
@@ -246,7 +249,7 @@ def _significant(scene: _Scene, tested: list[tuple[float, np.ndarray, np.ndarray
             rows = scene.a[mine]
             where = client_network(scene.seen.text(rows.client[0]) or "")
             subject = f"address {scene.seen.text(rows.server[0])} port {rows.port[0]} from {where}"
-            found = _found(NETWORK_SILENT, subject, rows, scene.a[others], Method("drop", position="in_path"))
+            found = _found(NETWORK_SILENT, subject, rows, scene.a[others], Method(_dropped(rows), position="in_path"))
             found.measured["p"] = float(f"{p:.3g}")
             yield found
 
