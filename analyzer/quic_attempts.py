@@ -59,6 +59,13 @@ class QuicAttempts:
         same = np.isin(self.tcp.server, mine.server) | (np.isin(self.tcp.name, mine.name) & (self.tcp.name >= 0))
         return bool((self.near(self.tcp, mine) & same).any())
 
+    def greeted(self, mine: Table) -> np.ndarray:
+        """Attempts of all (mask) that the same addresses greeted over TCP: they are there, whatever came of what was said."""
+        everything = self.seen.attempts
+        same = np.isin(everything.server, mine.server) & (everything.proto == 6) & (everything.synacks > 0)
+        same[same] = self.near(everything[same], mine)
+        return same
+
     def others_fine(self, mine: Table) -> np.ndarray:
         """Rows of attempts at other hosts that were answered between the first and the last of `mine`."""
         q = self.table

@@ -241,9 +241,7 @@ def _everything(quic: QuicAttempts) -> list[Finding]:
         mine = q[group]
         answered = quic.near(q, mine) & (fate == Fate.FINE)
         networks = {network(text(n) or "") for n in np.unique(mine.server).tolist()}
-        # Whoever greets over TCP is there and can be reached, whatever becomes of what is said then.
-        tcp = everything[np.isin(everything.server, mine.server) & (everything.proto == 6) & (everything.synacks > 0)]
-        tcp = tcp[quic.near(tcp, mine)]
+        tcp = everything[quic.greeted(mine)]
         both = {network(text(n) or "") for n in np.unique(tcp.server).tolist()}
         if (answered & (q.quic == mine.quic[0])).any() or len(networks) < HOSTS or len(both) < AGAIN:
             continue
@@ -320,7 +318,7 @@ def _unanswered(quic: QuicAttempts, taken: set[int]) -> list[Finding]:
     for group in groups_of(q, silent, "client", "target", "server"):
         mine = q[group]
         fine = quic.others_fine(mine)
-        if len(fine) and quic.tcp_works(mine):
+        if quic.greeted(mine).any():
             measured = {"attempts": len(group), "initials": int(mine.packets_up.sum()), "others_fine": len(fine)}
             subject = f"target {text(mine.target[0])} at {text(mine.server[0])}"
             method = Method("drop", "none_seen", "unknown")

@@ -19,7 +19,7 @@ from analyzer.tables import Cut, Vantage
 from analyzer.verdict.cases import Case, cases_of
 from analyzer.verdict.doubts import AT_HOME, Gaps, doubts_of, limits_of, next_step
 from analyzer.verdict.network import network_finding
-from analyzer.verdict.states import ANYBODYS, Setting, state_of
+from analyzer.verdict.states import ANYBODYS, OTHER_CHANNEL, Setting, state_of
 
 SHARED = "throttle.shared_by_all"
 ON_THE_WAY = ("on_path", "in_path")
@@ -59,9 +59,12 @@ def judge(
     proven = {
         v.target for v in verdicts if v.state in ACCUSING and any(m.method.position in ON_THE_WAY for m in v.methods)
     }
-    verdicts = [
-        bench.verdict(v.target, network, company=True) if _anybodys(v) and proven - {v.target} else v for v in verdicts
-    ]
+    for i, verdict in enumerate(verdicts):
+        settled = (ANYBODYS if proven - {verdict.target} else ()) + (
+            OTHER_CHANNEL if verdict.state == "blocked" else ()
+        )
+        if any(finding.rule.id in settled for finding in verdict.findings):
+            verdicts[i] = bench.verdict(verdict.target, network, settled)
     verdicts = _mark_controls(verdicts)
     verdicts.sort(key=lambda v: (STATES.index(v.state), v.first if v.first is not None else 0, v.target))
     return tuple(verdicts), network
@@ -124,7 +127,7 @@ class _Bench:
             plain = plain[: limits.MAX_VERDICTS]
         return list(dict.fromkeys([*self.findings, *first, *plain]))
 
-    def verdict(self, target: str, network: Network, company: bool = False) -> Verdict:
+    def verdict(self, target: str, network: Network, settled: tuple[str, ...] = ()) -> Verdict:
         findings = self.findings.get(target, [])
         number = self.seen.number(target)
         mine = self._rows.get(number, np.empty(0, np.int64))
@@ -139,7 +142,7 @@ class _Bench:
         tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
         compared = self._alike(merged, cases)
         controls = self._controls(compared, target) if cases or (failed and label[0]) else ()
-        state, named = self._weigh(cases, controls, label, company)
+        state, named = self._weigh(cases, controls, label, settled)
         if state not in ACCUSING:
             state = self._plain_state(mine, merged, findings, state)
         if network.why in ("nothing_answered", "portal_page_everywhere") and state.startswith("likely"):
@@ -231,12 +234,12 @@ class _Bench:
             yield Control(kind, self.seen.text(number) or "", len(some), int(fine.sum()), frames, flows)
 
     def _weigh(
-        self, cases: Sequence[Case], controls: Sequence[Control], label: Known, company: bool
+        self, cases: Sequence[Case], controls: Sequence[Control], label: Known, settled: tuple[str, ...]
     ) -> tuple[str, tuple[Named, ...]]:
         """The worst state that a case justifies, and the methods of all that accuse."""
         worst, named = "", []
         for case in cases:
-            state = state_of(case, self._setting(case, controls, label)._replace(company=company))
+            state = state_of(case, self._setting(case, controls, label)._replace(settled=settled))
             if state in ACCUSING:
                 named.append((STATES.index(state), self._name(case)))
             if not worst or STATES.index(state) < STATES.index(worst):
@@ -326,10 +329,6 @@ def _by_value(column: np.ndarray) -> dict[int, np.ndarray]:
     order = np.argsort(column, kind="stable")
     values, starts = np.unique(column[order], return_index=True)
     return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
-
-
-def _anybodys(verdict: Verdict) -> bool:
-    return any(finding.rule.id in ANYBODYS for finding in verdict.findings)
 
 
 def _accuses(finding: Finding) -> bool:

@@ -18,6 +18,8 @@ CLEAN = 0.8  # share of a control's attempts that must be fine: one of five may 
 ENOUGH_SUPPORT = 2  # supporting findings of different rules that stand for a strong one
 # What is surely dropped, and only who does it stays open: the place that one is at, or somebody who filters elsewhere too.
 ANYBODYS = ("quic.all_unanswered", "calls.relays_silent_only")
+# What alone would be a site without QUIC, and is another matter where the same target is shown to be blocked over TCP.
+OTHER_CHANNEL = ("quic.initial_unanswered",)
 ANSWERING_FOR_ITSELF = ("rst", "fin", "tls_alert", "icmp_reject")  # what servers do themselves to names they refuse
 
 
@@ -28,7 +30,7 @@ class Setting(NamedTuple):
     separate: int  # attempts of it, at different times or places
     at_home: bool  # the address is one of the service's own, where its own name is not refused
     shared: bool  # everything else is as slow (throttling only)
-    company: bool = False  # somebody in this network is shown to interfere with other targets
+    settled: tuple[str, ...] = ()  # rules whose only doubt other verdicts have removed
 
     @property
     def some_fine(self) -> bool:
@@ -54,7 +56,7 @@ def state_of(case: Case, setting: Setting) -> str:
         page = any(finding.rule.family == "content" for finding in case.conclusive)
         again = setting.separate > 1 or len({flow for finding in case.conclusive for flow in finding.flows}) > 1
         return "blocked" if named or page or again else "likely_blocked"
-    if setting.company and any(finding.rule.id in ANYBODYS for finding in case.findings):
+    if any(finding.rule.id in setting.settled for finding in case.findings):
         return "likely_blocked"
     if setting.all_failed:
         return "insufficient"

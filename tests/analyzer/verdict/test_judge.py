@@ -9,6 +9,7 @@ from analyzer.report import sentences
 from analyzer.report.words import Words
 from analyzer.result import ACCUSING, STATES, Verdict
 from tests.conversation import Conversation, analyze
+from tests.quic_talk import QuicTalk
 
 NAME, OTHER, HOST = "web.whatsapp.com", "cdn.example.net", "157.240.0.60"
 FOREIGN = "192.0.2.77"
@@ -141,6 +142,15 @@ def test_a_closed_port_says_nothing_of_an_open_one():
     assert said.endswith("Its ports 8443, 9000 refused every connection.")
     alone = verdicts(at(8443, 0), at(8443, 31_000))[FOREIGN]
     assert (alone.state, alone.closed) == ("down", ()), "nothing of it answers"
+
+
+def test_silence_over_quic_is_part_of_a_block_that_is_shown_over_tcp():
+    silent = [QuicTalk(NAME, HOST, at=3_000.0 + 20_000 * n).initial(times=4).packets for n in range(2)]
+    shown = verdicts(*[raced(20_000 * n) for n in range(2)], *silent)[NAME]
+    assert shown.state == "blocked"
+    assert [named.method.action for named in shown.methods] == ["rst", "drop"]
+    alone = verdicts(*[works(20_000 * n, NAME) for n in range(2)], *silent)[NAME]
+    assert alone.methods == (), "a site may have no QUIC"
 
 
 def test_an_empty_capture_says_so():
