@@ -84,3 +84,20 @@ def test_what_is_too_little_or_not_numbered():
     assert media(same) is None
     still = [piece._replace(data=b"\x80o\0\1\0\0\0\1\0\0\0\7" + bytes(120)) for piece in noise]
     assert media(still) is None
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_hostile_numbers_never_cost_more_than_their_packets(seed):
+    """Any numbers and clocks, in any order: no exception, and never more packets than a hundred for each that came."""
+    random = np.random.default_rng(seed)
+    n = int(random.integers(25, 64))
+    number = np.cumsum(random.integers(-3, random.choice([3, 40, 400, 40_000]), n)) % 65_536
+    stamp = np.cumsum(random.integers(-1, random.choice([2, 2_000, 2**31]), n)) % 2**32
+    time = np.cumsum(random.integers(-1, random.choice([2, 10**7, 10**12]), n))
+    pieces = [
+        Segment(k, int(time[k]), 0, struct.pack(">BBHII", 0x80, 0, int(number[k]), int(stamp[k]), 1)) for k in range(n)
+    ]
+    heard = media(pieces)
+    if heard is not None:
+        assert len(heard.offered) <= 100 * n
+        policed(heard, seed)
