@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from analyzer import kernels, limits
 from analyzer.decode import Frames
 from analyzer.exhibits import Exhibits
@@ -93,19 +95,21 @@ class Analysis:
         """The answer at the end of the capture; `more` adds findings from elsewhere, given the flows table."""
         for done in self.tracker.close():
             self._take(done, self.seen, self._findings, self._flows, self.exhibits)
+        self._flows = [Table.drain(FLOWS, self._flows, "flow", "part")]
         if more is not None:
-            self._enter(more(Table.concat(FLOWS, self._flows).sort("flow", "part")), self._findings)
+            self._enter(more(self._flows[0]), self._findings)
         return self._answer(capture, self.seen, self._findings, self._flows, self.exhibits)
 
     def _take(
         self, done: FinishedFlows, seen: SeenStore, findings: dict, flows: list[Table], exhibits: Exhibits
     ) -> None:
         self.identifier.identify(done)
-        seen.add(done)
+        if not seen.add(done):
+            return
         for cut in Cut:
             self._cut_flows[cut] += int((done.flows.cut & cut != 0).sum())
-        for vantage in done.flows.vantage.tolist():
-            self._vantage[vantage] = self._vantage.get(vantage, 0) + 1
+        for vantage, times in zip(*np.unique(done.flows.vantage, return_counts=True), strict=True):
+            self._vantage[int(vantage)] = self._vantage.get(int(vantage), 0) + int(times)
         if self.keep_flows:
             flows.append(done.flows)
         if self._ja3 is not None:

@@ -58,7 +58,9 @@ class DnsWatch:
         A device asks from one of its addresses and connects from another (IPv4 and IPv6, mostly): an address that never
         asked anything itself is taken for one of the device that did, where only one did.
         """
-        known = self._by_address.get((client, address)) if self._by_address else None
+        if not self._by_address:
+            return None
+        known = self._by_address.get((client, address))
         if known is None:
             asking = [other for other, frame in islice(self._clients.items(), 2) if frame < before]
             if len(asking) == 1 and client not in asking:

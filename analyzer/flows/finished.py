@@ -77,7 +77,8 @@ class FinishedFlows:
         number, size = count_heads(self.arenas, self.slots, len(self), counts)
         table, data = np.zeros(4 * number, np.int64), np.empty(size, np.uint8)
         collect_heads(self.arenas, self.slots, len(self), table, data)
-        return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data)
+        tcp = np.repeat(self.state[:, PROTO] == TCP, 2)
+        return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data, tcp)
 
     def ends(self, i: int) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
         """Both ends of the i-th flow: the four words of the address as bytes, and the port."""
@@ -89,21 +90,18 @@ class FinishedFlows:
 
     def stream(self, i: int, up: bool) -> bytes:
         heads, side = self._heads, self._side(i, up)
-        if self.state[i, PROTO] != TCP:
-            return heads.data[heads.begin[side] : heads.end[side]].tobytes()
-        if not heads.overlapping[side]:
-            return heads.data[heads.begin[side] : heads.hole[side]].tobytes()
-        return assemble(heads.segments(side))
+        begin, end = heads.begin[side], heads.end[side]
+        return bytes(heads.view[begin:end]) if end >= 0 else assemble(heads.segments(side))
 
     def overlapping(self, up: bool) -> np.ndarray:
-        return self._heads.overlapping[self._sides(up)]
+        return np.array(self._heads.end, np.int64)[self._sides(up)] < 0
 
     def first_bytes(self, up: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(bytes, begin, end): where in them each flow's stream stands; nothing where bytes came twice, or it is no TCP."""
         heads, sides = self._heads, self._sides(up)
-        begin, hole = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.hole))
-        plain = (self.state[:, PROTO] == TCP) & ~heads.overlapping[sides]
-        return heads.data, begin, np.where(plain, hole, begin)
+        begin, end = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.end))
+        plain = (self.state[:, PROTO] == TCP) & (end >= 0)
+        return heads.data, begin, np.where(plain, end, begin)
 
     def _sides(self, up: bool) -> np.ndarray:
         """Of both sides of all flows, those that the clients are, or the servers."""
@@ -159,38 +157,36 @@ class Heads(NamedTuple):
     """Kept payload of both sides of each flow, side after side: the 2 i-th is the sender of flow i's first packet."""
 
     data: np.ndarray
-    begin: list[int]  # where in `data` each side's bytes stand
-    end: list[int]
-    hole: list[int]  # and where those end that follow one another without a hole
-    overlapping: np.ndarray  # one of the side's segments begins before the end of the one before
+    view: memoryview  # of the same: slices of it are cheaper
+    begin: list[int]  # where in `data` each side's bytes stand, up to the first hole
+    end: list[int]  # -1 where some came twice, and have to be put together
     first: np.ndarray  # where in `table` each side's segments stand
     last: np.ndarray
     table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
 
     @classmethod
-    def of(cls, segments: np.ndarray, first: np.ndarray, data: np.ndarray) -> Heads:
-        """From segments (frame, time, sequence number, length) that stand in `data` one after the other."""
+    def of(cls, segments: np.ndarray, first: np.ndarray, data: np.ndarray, tcp: np.ndarray) -> Heads:
+        """From segments (frame, time, sequence number, length) that stand in `data` one after the other; `tcp` by side."""
         ends = np.concatenate(([0], np.cumsum(segments[:, 3])))
         apart = np.zeros(len(segments) + 1, np.int64)
         apart[1:-1] = ahead(segments[1:, 2], segments[:-1, 2] + segments[:-1, 3])
         apart[first] = 0  # a side's first segment follows nothing
         begin, end = first[:-1], first[1:]
         hole, back = (np.minimum(_first_from(odd, begin), end) for odd in (apart > 0, apart < 0))
+        bounds = np.where(tcp & (back < end), -1, ends[np.where(tcp, hole, end)])
         table = np.column_stack((segments, ends[:-1]))
-        starts, ends_at, holes = (ends[at].tolist() for at in (begin, end, hole))
-        return cls(data, starts, ends_at, holes, back < end, begin, end, table)
+        return cls(data, data.data, ends[begin].tolist(), bounds.tolist(), begin, end, table)
 
     def of_flows(self, flows: np.ndarray) -> Heads:
         """Only the sides of some flows, over the same bytes."""
         sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
-        begin, end, hole = (np.array(column)[sides].tolist() for column in (self.begin, self.end, self.hole))
-        apart = self.overlapping[sides]
-        return Heads(self.data, begin, end, hole, apart, self.first[sides], self.last[sides], self.table)
+        begin, end = (np.array(bounds, np.int64)[sides].tolist() for bounds in (self.begin, self.end))
+        return self._replace(begin=begin, end=end, first=self.first[sides], last=self.last[sides])
 
     def segments(self, side: int) -> list[Segment]:
         rows = self.table[self.first[side] : self.last[side]].tolist()
-        data = self.data.data  # slices of a memoryview are cheaper than an array's
-        return [Segment(frame, ts, seq, bytes(data[at : at + size])) for frame, ts, seq, size, at in rows]
+        view = self.view
+        return [Segment(frame, ts, seq, bytes(view[at : at + size])) for frame, ts, seq, size, at in rows]
 
 
 def _first_from(odd: np.ndarray, begin: np.ndarray) -> np.ndarray:

@@ -22,8 +22,8 @@ from analyzer.wire.client_hello import MAX_SESSION_ID, parse_client_hello, peek_
 from analyzer.wire.names import text
 from analyzer.wire.server_flight import parse_server_flight
 from analyzer.wire.tls import (
-    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, MESSAGE_HEADER, RECORD_HEADER, SERVER_HELLO, behind_preamble,
-    looks_like_tls,
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, HANDSHAKE_RECORD, MESSAGE_HEADER, RECORD_HEADER, SERVER_HELLO,
+    behind_preamble, looks_like_tls,
 )  # fmt: skip
 
 _DNS_PORTS = (53,)
@@ -131,6 +131,11 @@ class Identifier:
 
 
 _NOTHING = Words()
+_OTHER = Words("other"), Words("other", answer="data")  # unanswered, answered
+# With which bytes a stream of a protocol that is read here can begin: TLS records, HTTP methods, and the
+# length of a DNS message, of which questions that fill a packet have the longest.
+_RECORDS = frozenset(range(CHANGE_CIPHER_SPEC, APPLICATION_DATA + 1))
+_BEGINNINGS = _RECORDS.union(range(6), b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ON_THEIR_OWN = ("other", "stun")  # protocols whose bytes may tell a service; TLS, QUIC, HTTP and DNS are everybody's
 _SEALED = (bytes((CHANGE_CIPHER_SPEC,)), bytes((APPLICATION_DATA,)))
 SMALLEST_SERVER_HELLO = 2 + 32 + 1 + 2 + 1  # version, random, empty session id, cipher, compression
@@ -143,6 +148,9 @@ _NAMES = 1 << 14  # remembered as text
 
 def read_tcp(up: bytes, down: bytes) -> Words:
     """The words of a TCP stream's first bytes."""
+    first = up or down
+    if first and first[0] not in (_BEGINNINGS if up else _RECORDS) and HANDSHAKE_RECORD not in up:
+        return _OTHER[bool(down)]
     if looks_like_tls(up) or (not up and looks_like_tls(down)):
         return _read_tls(up, down)
     tls_at = behind_preamble(up, CLIENT_HELLO)
@@ -161,7 +169,7 @@ def read_tcp(up: bytes, down: bytes) -> Words:
         question = dns.parse_message(message[0])
         if question is not NEVER and question.questions:
             return Words("dns", qname=_host(question.questions[0].name), answer=_dns_answer(dns.split_tcp(down)))
-    return Words("other" if up or down else None, answer="data" if down else None)
+    return _OTHER[bool(down)] if first else _NOTHING
 
 
 def _host(name: str | None) -> str | None:

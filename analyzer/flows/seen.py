@@ -11,7 +11,7 @@ from analyzer import limits
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.ledger import Ledger
 from analyzer.tables import (
-    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Cut, Table,
+    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Column, Cut, Table,
 )  # fmt: skip
 
 BULKY = 20_000  # bytes in one direction from which on a flow's share of a common limit matters
@@ -73,28 +73,33 @@ class SeenStore:
         self.errors = Ledger(ICMP_ERRORS, limits.MAX_ICMP_ERRORS)
         self.start = self.end = 0
         self._reached: set[str] = set()
+        self._forked = False
 
     # -- what signatures and the verdict read -----------------------------------------------------------------
     @property
     def attempts(self) -> Table:
         if "attempts" not in self._settled:
-            self._attempts = [_merge_parts(Table.concat(ATTEMPTS, self._attempts).sort("flow", "start"))]
+            self._attempts = [_merge_parts(self._together(ATTEMPTS, self._attempts, "flow", "start"))]
             self._settled["attempts"] = self._attempts[0]
         return self._settled["attempts"]
 
     @property
     def endpoints(self) -> Table:
         if "endpoints" not in self._settled:
-            self._endpoints = [Table.concat(ENDPOINTS, self._endpoints).sort("server", "flow")]
+            self._endpoints = [self._together(ENDPOINTS, self._endpoints, "server", "flow")]
             self._settled["endpoints"] = self._endpoints[0]
         return self._settled["endpoints"]
 
     @property
     def resets(self) -> Table:
         if "resets" not in self._settled:
-            self._resets = [Table.concat(RESETS, self._resets).sort("flow", "frame")]
+            self._resets = [self._together(RESETS, self._resets, "flow", "frame")]
             self._settled["resets"] = self._resets[0]
         return self._settled["resets"]
+
+    def _together(self, schema: tuple[Column, ...], parts: list[Table], *names: str) -> Table:
+        """One table in order. Only of a fork are the parts somebody else's too, and stay as they are."""
+        return Table.concat(schema, parts).sort(*names) if self._forked else Table.drain(schema, parts, *names)
 
     @property
     def names(self) -> Table:
@@ -126,7 +131,11 @@ class SeenStore:
         ledgers = {"names": self.asked.full or self.answered.full, "icmp_errors": self.errors.full}
         return self._reached | {name for name, full in ledgers.items() if full}
 
-    def add(self, done: FinishedFlows) -> None:
+    def add(self, done: FinishedFlows) -> bool:
+        """Remember them; False where there is no more room."""
+        if sum(map(len, self._attempts)) + len(done) > limits.MAX_FLOWS_KEPT:
+            self._reached.add("flows")
+            return False
         self._settled.clear()
         flows = done.flows
         columns = {c.name: flows.columns[c.name] for c in ATTEMPTS if c.name in flows.columns and c.dtype != "i4"}
@@ -152,6 +161,7 @@ class SeenStore:
                 continue
             self._series_left -= len(series)
             self._series.setdefault(int(flows.flow[i]), []).append(series)
+        return True
 
     def _add_resets(self, done: FinishedFlows, server: np.ndarray) -> None:
         resets = done.resets
@@ -166,6 +176,7 @@ class SeenStore:
     def fork(self) -> SeenStore:
         """A copy to which snapshots of open flows can be added and thrown away."""
         copy = SeenStore(self.strings)
+        copy._forked = True
         copy._attempts, copy._endpoints = list(self._attempts), list(self._endpoints)
         copy._resets, copy._settled = list(self._resets), dict(self._settled)
         copy._series = {flow: list(parts) for flow, parts in self._series.items()}

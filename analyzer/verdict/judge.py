@@ -152,7 +152,7 @@ class _Bench:
             failed = max(failed, self._separate(affected))
             tried = max(tried, failed)
         rows = mine if len(mine) else affected
-        servers = sorted({self.seen.text(a) or "" for a in self.attempts.server[rows].tolist()})
+        servers = sorted(self.seen.text(a) or "" for a in np.unique(self.attempts.server[rows]).tolist())
         clients = self._seen_from_server(affected if len(affected) else mine)
         gaps = Gaps(self.attempts.cut[rows], self.fate[rows] == Fate.UNKNOWN, len(servers), clients)
         limit = limits_of(gaps, controls, tried, state, self.coverage, findings)

@@ -15,6 +15,7 @@ MESSAGE_HEADER = 4  # handshake type and length
 CLIENT_HELLO = 1
 SMALLEST_HELLO = MESSAGE_HEADER + 2 + 32 + 1 + 2 + 1  # with every vector empty
 SERVER_HELLO = 2
+HANDSHAKE_RECORD = b"\x16\x03"  # how a record of handshake messages begins
 MAX_PREAMBLE = 1 << 10  # bytes of talk before TLS: an SMTP greeting and EHLO, an HTTP CONNECT, a PROXY header
 MAX_HELLO = 1 << 18  # ciphers and extensions of 2^16 bytes each, and the fixed parts, with room
 
@@ -41,12 +42,12 @@ def behind_preamble(stream: bytes, hello: int) -> int | None:
 
     `hello` is the handshake message that must come first there, `CLIENT_HELLO` or `SERVER_HELLO`.
     """
-    at = stream.find(b"\x16\x03", 1, MAX_PREAMBLE)
+    at = stream.find(HANDSHAKE_RECORD, 1, MAX_PREAMBLE)
     while at >= 0:
         record = stream[at : at + RECORD_HEADER + 1]
         if len(record) > RECORD_HEADER and record[5] == hello and could_be_record(record[:RECORD_HEADER]):
             return at
-        at = stream.find(b"\x16\x03", at + 1, MAX_PREAMBLE)
+        at = stream.find(HANDSHAKE_RECORD, at + 1, MAX_PREAMBLE)
     return None
 
 

@@ -136,7 +136,7 @@ class Services:
 
     def label_bytes(self, up: bytes, down: bytes, proto: int, address: str, port: int) -> Label | None:
         """By strict byte patterns at the start of either direction."""
-        rule = self._rules.match(up, down, proto, port, lambda service: service in self._holders(address))
+        rule = self._rules.match(up, down, proto, port, self._holders(address))
         return Label(rule.service, rule.role, "bytes") if rule else None
 
     # -- facts about services --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Rules of prose only, and shapes without fixed bytes (obfuscated MTProto outside 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from analyzer.wire import stun
@@ -74,29 +74,29 @@ class WireRules:
         self._stun = [r for r in rules if not r.pattern]
         # most flows match nothing, and one expression says so: of all patterns that hold at any address
         self._any = {
-            (proto, up): _alternatives(some, up) for proto, some in self._patterns.items() for up in (True, False)
+            proto: (_alternatives(some, True), _alternatives(some, False)) for proto, some in self._patterns.items()
         }
         self._homes = {proto: {r.service for r in some if r.own_addresses} for proto, some in self._patterns.items()}
 
-    def match(self, up: bytes, down: bytes, proto: int, port: int, is_own: Callable[[str], bool]) -> WireRule | None:
-        """The first rule that holds. `is_own(service)` says whether the server's address is one of the service's."""
-        if self._may_match(up, down, proto, is_own):
+    def match(self, up: bytes, down: bytes, proto: int, port: int, holders: Collection[str]) -> WireRule | None:
+        """The first rule that holds. `holders`: services that the server's address belongs to."""
+        if self._may_match(up, down, proto, holders):
             for rule in self._patterns[proto]:
                 data = up if rule.up else down
-                if data and rule.pattern and rule.pattern.match(data) and _is_there(rule, port, is_own):
+                if data and rule.pattern and rule.pattern.match(data) and _is_there(rule, port, holders):
                     return rule
-        messages = _messages(up, proto) + _messages(down, proto)
-        return self._match_stun(messages) if messages else None
+        tcp = proto == 6
+        if not stun.may_hold_stun(up, tcp) and not stun.may_hold_stun(down, tcp):
+            return None
+        return self._match_stun(_messages(up, proto) + _messages(down, proto))
 
-    def _may_match(self, up: bytes, down: bytes, proto: int, is_own: Callable[[str], bool]) -> bool:
+    def _may_match(self, up: bytes, down: bytes, proto: int, holders: Collection[str]) -> bool:
         if proto not in self._patterns:
             return False
-        if any(map(is_own, self._homes[proto])):
+        if holders and not self._homes[proto].isdisjoint(holders):
             return True
-        for data, alternatives in ((up, self._any[proto, True]), (down, self._any[proto, False])):
-            if data and alternatives is not None and alternatives.match(data):
-                return True
-        return False
+        sent, answered = self._any[proto]
+        return bool((up and sent and sent.match(up)) or (down and answered and answered.match(down)))
 
     def _match_stun(self, messages: list[tuple[int, stun.Stun]]) -> WireRule | None:
         for kind, message in messages:
@@ -116,9 +116,9 @@ def _alternatives(rules: Iterable[WireRule], up: bool) -> re.Pattern[bytes] | No
     return re.compile(b"|".join(b"(?:%s)" % pattern for pattern in patterns), re.DOTALL) if patterns else None
 
 
-def _is_there(rule: WireRule, port: int, is_own: Callable[[str], bool]) -> bool:
+def _is_there(rule: WireRule, port: int, holders: Collection[str]) -> bool:
     at_port = not rule.ports or any(low <= port <= high for low, high in rule.ports)
-    return at_port and (not rule.own_addresses or is_own(rule.service))
+    return at_port and (not rule.own_addresses or rule.service in holders)
 
 
 def _messages(data: bytes, proto: int) -> list[tuple[int, stun.Stun]]:
