@@ -72,6 +72,7 @@ class Identifier:
         hellos = self._hellos.read(*done.first_bytes(True))
         said: list[Words] = []
         known: list[tuple[str | None, ...]] = []
+        apps = self.apps if self.apps else None
         for i, (client, server, port, proto, frame) in enumerate(ends):
             up, down, words = b"", b"", _NOTHING
             if spoke[i]:
@@ -84,8 +85,8 @@ class Identifier:
             dns_name = self.dns.name_of(client, server, frame)
             label, name = self._label(words, dns_name, up, down, proto, server, port)
             app = None
-            if self.apps:
-                app = self.apps.app_of(proto, *done.ends(i))
+            if apps is not None:
+                app = apps.app_of(proto, *done.ends(i))
                 label = self._by_app(app, label)
             if label is None:
                 known.append((name or server, None, None, None, app, dns_name))

@@ -157,11 +157,11 @@ class Tracker:
             return
         self.limits_reached.add(what)
         slots = self._slots(a.LIVE_FLOW)
-        state = self.arenas.state.reshape(-1, a.WIDTH)[slots]
-        open_still = (state[:, a.RST_AT] < 0) & (state[:, a.SIDE + a.FIN_TS] < 0)
-        order = np.lexsort((state[:, a.ID], state[:, a.LAST_TS], open_still))
+        state = self.arenas.state.reshape(-1, a.WIDTH)
+        open_still = (state[slots, a.RST_AT] < 0) & (state[slots, a.SIDE + a.FIN_TS] < 0)
+        order = np.lexsort((state[slots, a.ID], state[slots, a.LAST_TS], open_still))
         oldest = slots[order[: max(1, len(slots) // 4)]]
-        self.arenas.state.reshape(-1, a.WIDTH)[oldest, a.CUT] |= int(Cut.PART)
+        state[oldest, a.CUT] |= int(Cut.PART)
         self.evicted += len(oldest)
         roomier = a.room_for_cold(self.arenas, len(oldest))
         if roomier is None:

@@ -97,9 +97,10 @@ def is_stun(payload: bytes) -> bool:
 
 def may_hold_stun(first: bytes, tcp: bool) -> bool:
     """A quick no to most streams and joined datagrams: whether it is worth looking for messages at their start."""
-    if first[4:8] == _COOKIE:
-        return True
-    return tcp and (first[6:10] == _COOKIE or b"\x40" <= first[:1] < b"\x50")  # behind a length, or behind ChannelData
+    if not first:
+        return False
+    # over TCP it may come behind a length, or behind ChannelData
+    return _COOKIE in first[4:10] or (tcp and 0x40 <= first[0] < 0x50)
 
 
 def parse_stun(data: bytes) -> Stun | Parse:
