@@ -20,6 +20,7 @@ import numpy as np
 
 from analyzer.limiter.bucket import Bucket
 from analyzer.limiter.media import Media, media, policed
+from analyzer.limiter.numbers import kbps, word
 from analyzer.limiter.units import seed_of
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Wants, Witness
 from analyzer.tables import Cut, Table, Vantage
@@ -68,7 +69,7 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
         lost = heard.offered.t[heard.offered.lost]
         measured: dict[str, Any] = {
             "loss_share": round(heard.share, 3), "lost": len(lost), "packets": len(heard.offered),
-            "direction": "up" if up else "down",
+            "direction": word(up),
         }  # fmt: skip
         rule, action = (MEDIA_LOST, "random_loss") if bucket is None else (MEDIA_BUCKET, "police")
         measured |= _limit(bucket, heard, flow.start) if bucket else {}
@@ -83,12 +84,8 @@ def _limit(bucket: Bucket, heard: Media, start: int) -> dict[str, Any]:
     """A limit's numbers by name and unit; the onset counts from `start`, the flow's first packet (ns)."""
     first = heard.origin - start + float(heard.offered.t[heard.offered.lost][0]) * 1e9
     return {
-        "rate_kbps": _kbps(bucket.rate), "rate_low_kbps": _kbps(bucket.rate_low), "rate_high_kbps": _kbps(bucket.rate_high),
+        "rate_kbps": kbps(bucket.rate), "rate_low_kbps": kbps(bucket.rate_low), "rate_high_kbps": kbps(bucket.rate_high),
         "bucket_bytes": round(bucket.depth), "loss_epochs": bucket.epochs, "slope_spread_share": round(bucket.spread, 4),
         "auc": round(bucket.auc, 3), "onset_s": round(first / 1e9, 3),
         "wait_ms": round(1e3 * float(np.quantile(heard.waits, 0.75)), 1),
     }  # fmt: skip
-
-
-def _kbps(rate: float) -> float:
-    return round(rate * 8 / 1e3, 1)

@@ -33,13 +33,14 @@ from typing import Any
 import numpy as np
 
 from analyzer.limiter import attribution, crawl, hosts, segments
-from analyzer.limiter.acks import missing_acks
-from analyzer.limiter.attribution import APART, SHARED, Held, Judged, Unlucky
+from analyzer.limiter.acks import ALIKE, missing_acks
+from analyzer.limiter.attribution import APART, SHARED, Judged, Unlucky
 from analyzer.limiter.bucket import Bucket
 from analyzer.limiter.crawl import Crawling
 from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.mechanism import fits
+from analyzer.limiter.numbers import kbps, measured_of, word
 from analyzer.limiter.units import BULK, PART, SECONDS, Side, foreign, seed_of, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, Kind, Table, Vantage
@@ -48,7 +49,6 @@ METHOD = "throttling"
 
 TCP = 6
 ONLY_ASKS = 0.1  # of the server's bytes: a client that sends no more than that mostly acknowledges
-ALIKE = 0.25  # times the share of acknowledgments that are missing: if more of the data are resent, all is lost alike
 NAMED = 8  # flows named in a subject, frames in a proof
 
 
@@ -111,6 +111,13 @@ ACKS_MISSING = _rule(
     "net4people/bbs 382 (YouTube in Russia, 2024); RFC 6864 (the identification field), RFC 3449 (thinned acknowledgments)",
     "ack_drop",
 )  # fmt: skip
+ACKS_UNHEARD = _rule(
+    "acks_unheard", "interference", "supporting", "volume",
+    "The server sends again what this client acknowledged long before: at least one in four acknowledgments never came.",
+    "A bad uplink of the client; seen at the client only.",
+    "net4people/bbs 382 (YouTube in Russia, 2024); RFC 6298 (when data are sent again)",
+    "ack_drop",
+)  # fmt: skip
 CRAWLS = _rule(
     "crawls", "interference", "supporting", "volume",
     "Each transfer comes at a few hundred bytes a second and loses at least one packet in five.",
@@ -131,8 +138,8 @@ SHARED_BY_ALL = _rule(
     "Conservation of bytes through one limiter",
 )  # fmt: skip
 RULES = (
-    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, ACKS_MISSING, CRAWLS,
-    SLOWER, SHARED_BY_ALL,
+    POLICER_BUCKET, SEGMENT_TEST, SHAPER_QUEUE, QUEUE_NOT_SHARED, DATAGRAM_BUCKET, RANDOM_LOSS, MORE_LOSS, ACKS_MISSING,
+    ACKS_UNHEARD, CRAWLS, SLOWER, SHARED_BY_ALL,
 )  # fmt: skip
 
 
@@ -174,7 +181,7 @@ def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) 
     held = attribution.limited(one, (0,), seed_of(flow.client, flow.client_port, flow.server, flow.start))
     if held is not None:
         rule = POLICER_BUCKET if held.polices else SHAPER_QUEUE
-        measured = _measured(held, up, flow.start)
+        measured = measured_of(held, up, flow.start)
         findings.append(_finding(rule, subject, flows, held.first, measured, witnesses))
     found = segments.confirmed(one)
     if found:
@@ -183,9 +190,9 @@ def _alone(flow: SimpleNamespace, one: Leg, up: bool, witnesses: list[Witness]) 
             for what in ("rate", "rate_low", "rate_high", "depth")
         )
         measured = {
-            "rate_kbps": _kbps(rate), "rate_low_kbps": _kbps(low), "rate_high_kbps": _kbps(high),
+            "rate_kbps": kbps(rate), "rate_low_kbps": kbps(low), "rate_high_kbps": kbps(high),
             "bucket_bytes": round(depth), "at_least": depth < rate * one.rtt,
-            "segments_policed": len(found), "direction": _word(up), "onset_s": round(found[0][0].first, 3),
+            "segments_policed": len(found), "direction": word(up), "onset_s": round(found[0][0].first, 3),
         }  # fmt: skip
         first = one.origin + found[0][0].first
         findings.append(_finding(SEGMENT_TEST, subject, flows, first, measured, witnesses))
@@ -196,20 +203,26 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     """Limiters that a service's flows share, and whose they are."""
     findings: list[Finding] = []
     controls = foreign(seen, known)
-    crawling = [(up, each) for up in (False, True) for each in crawl.crawling(seen, controls, up)]
-    for up, each in crawling:
-        findings += _crawls(seen, each, up)
-    known_to_crawl = {row for _, each in crawling for row in each.rows.tolist()}
+    told: set[int] = set()  # rows whose slowness is explained already
+    for side in sides(seen):
+        for unlucky in attribution.unheard(side, controls):
+            findings += _loses(side, unlucky, ACKS_UNHEARD)
+            told.update(side.rows[list(unlucky.flows)].tolist())
+    for up in (False, True):
+        for crawling in crawl.crawling(seen, controls, up):
+            if told.isdisjoint(crawling.rows.tolist()):
+                findings += _crawls(seen, crawling, up)
+                told.update(crawling.rows.tolist())
     for side in sides(seen):
         held = attribution.limits(side)
         for judged in attribution.judge(side, held, controls):
             findings += _about(side, judged)
         for unlucky in attribution.unlucky(side, held, controls):
-            if known_to_crawl.isdisjoint(side.rows[list(unlucky.flows)].tolist()):
-                findings += _loses(side, unlucky)
+            if told.isdisjoint(side.rows[list(unlucky.flows)].tolist()):
+                findings += _loses(side, unlucky, RANDOM_LOSS)
     for shared in hosts.between(seen):
         flows, start = tuple(seen.attempts.flow[shared.rows].tolist()), int(seen.attempts.start[shared.rows[0]])
-        measured = _measured(shared.held, shared.up, start)
+        measured = measured_of(shared.held, shared.up, start)
         findings.append(_finding(POLICER_BUCKET, _subject(flows, shared.up), flows, shared.held.first, measured))
     return findings
 
@@ -217,7 +230,7 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
 def _about(side: Side, judged: Judged) -> list[Finding]:
     held, a = judged.held, side.attempts
     flows = tuple(a.flow[list(held.flows)].tolist())
-    subject, measured = _subject(flows, side.up), _measured(held, side.up, int(a.start[held.flows[0]]))
+    subject, measured = _subject(flows, side.up), measured_of(held, side.up, int(a.start[held.flows[0]]))
     findings = []
     if isinstance(held.seen, Bucket) and (len(flows) > 1 or not fits(held.seen)):  # the others `detect` has named
         findings.append(_finding(POLICER_BUCKET, subject, flows, held.first, measured))
@@ -237,18 +250,18 @@ def _about(side: Side, judged: Judged) -> list[Finding]:
     return findings
 
 
-def _loses(side: Side, unlucky: Unlucky) -> list[Finding]:
+def _loses(side: Side, unlucky: Unlucky, rule: Rule) -> list[Finding]:
     flows = tuple(side.attempts.flow[list(unlucky.flows)].tolist())
     bad, tried, others_bad, others_tried = unlucky.counts
     measured = {
         "loss_share": round(unlucky.share, 4), "p": float(f"{unlucky.p:.3g}"), "bad_s": bad, "tried_s": tried,
         "controls_bad_s": others_bad, "controls_tried_s": others_tried, "controls": len(unlucky.controls),
-        "direction": _word(side.up), "onset_s": round(unlucky.first - int(side.attempts.start[unlucky.flows[0]]) / 1e9, 3),
+        "direction": word(side.up), "onset_s": round(unlucky.first - int(side.attempts.start[unlucky.flows[0]]) / 1e9, 3),
     }  # fmt: skip
     witnesses = [Witness(frame, "baseline") for frame in side.attempts.frame[unlucky.controls][:NAMED].tolist()]
-    subject, method = _subject(flows, side.up), Method("random_loss", position="in_path")
+    subject, method = _subject(flows, side.up), Method(rule.action or "random_loss", position="in_path")
     return [
-        _finding(RANDOM_LOSS, subject, flows, unlucky.first, measured),
+        _finding(rule, subject, flows, unlucky.first, measured),
         _finding(MORE_LOSS, subject, flows, unlucky.first, measured, witnesses, method),
     ]
 
@@ -258,7 +271,7 @@ def _crawls(seen: Seen, crawling: Crawling, up: bool) -> list[Finding]:
     flows = tuple(mine.flow.tolist())
     measured = {
         "payload_kbps": round(crawling.rate * 8 / 1e3, 2), "p": float(f"{crawling.p:.3g}"), "flows": len(flows),
-        "controls": len(others), "direction": _word(up),
+        "controls": len(others), "direction": word(up),
     }  # fmt: skip
     method = Method("police" if crawling.alike else "random_loss", position="in_path")
     witnesses = [Witness(frame, "baseline") for frame in others.frame[:NAMED].tolist()]
@@ -284,30 +297,6 @@ def _finding(
     return Finding(rule, subject, flows, round(first * 1e9), measured, tuple(witnesses), method)
 
 
-def _measured(held: Held, up: bool, start: int) -> dict[str, Any]:
-    """Values by name and unit; the onset counts from `start`, the beginning of its first flow (ns)."""
-    limit, found = held.limit, held.seen
-    measured: dict[str, Any] = {"rate_kbps": _kbps(limit.rate), "direction": _word(up)}
-    measured["onset_s"] = round(held.first - start / 1e9, 3)
-    if isinstance(found, Bucket):
-        return measured | {
-            "rate_low_kbps": _kbps(found.rate_low),
-            "rate_high_kbps": _kbps(found.rate_high),
-            "bucket_bytes": round(found.depth),
-            "at_least": found.depth < found.rate * held.rtt,  # TCP cannot use up a bucket smaller than its window
-            "losses": found.losses,
-            "loss_epochs": found.epochs,
-            "loss_share": round(found.loss_share, 4),
-            "slope_spread_share": round(found.spread, 4),
-            "auc": round(found.auc, 3),
-            "rtt_ms": _ms(held.rtt),
-        }
-    if isinstance(found, Envelope):
-        acks = {"widened_acks_share": round(found.widened, 3), "ceiling_packets": round(found.ceiling, 1)}
-        return measured | {"bucket_bytes": round(found.depth)} | acks
-    return measured | {"queue_ms": _ms(found), "queue_bytes": round(limit.rate * found), "rtt_ms": _ms(held.rtt)}
-
-
 def _resends(rows: Table, up: bool) -> list[Witness]:
     """Frames of the first resends: what was dropped before them."""
     resent = (rows.up == up) & ((rows.kind == Kind.RESENT) | (rows.kind == Kind.SPURIOUS))
@@ -315,16 +304,4 @@ def _resends(rows: Table, up: bool) -> list[Witness]:
 
 
 def _subject(flows: tuple[int, ...], up: bool) -> str:
-    return f"flows {' '.join(map(str, flows[:NAMED]))} {_word(up)}"
-
-
-def _kbps(rate: float) -> float:
-    return round(rate * 8 / 1e3, 1)
-
-
-def _ms(seconds: float) -> float:
-    return round(1e3 * seconds, 1)
-
-
-def _word(up: bool) -> str:
-    return "up" if up else "down"
+    return f"flows {' '.join(map(str, flows[:NAMED]))} {word(up)}"

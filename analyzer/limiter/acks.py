@@ -14,11 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.limits import FIRST_ROWS
-from analyzer.tables import TCP_FIN, TCP_RST, Table
+from analyzer.tables import TCP_FIN, TCP_RST, Kind, Table
 
 STEPS = 5  # between packets at the flow's start that came one after the other, to see how the client counts
 FARTHEST = 64  # numbers between two of them: 64 lost in a row is an outage, or another habit
 SHARE, MISSING = 0.30, 10  # of the client's packets, and how many: beyond what radio loses of 50-byte packets
+UNHEARD, UNHEARD_SHARE = 8, 0.25  # ACKs that never came, and of all that were sent
+ALIKE = 0.25  # times the share of acknowledgments that are missing: if more of the data are resent, all is lost alike
+PATIENCE, PATIENCE_SECONDS = 1.5, 0.05  # round trips, and seconds, within which an ACK may have crossed the resend
 
 
 class Missing(NamedTuple):
@@ -49,3 +52,34 @@ def missing_acks(rows: Table, packets: int) -> Missing | None:
     if sent - came < max(MISSING, SHARE * sent):
         return None
     return Missing(sent, sent - came, tuple(up.frame[1:][: len(together)][together > 1].tolist()))
+
+
+def unheard(series: Table, up: bool, rtt: float) -> tuple[np.ndarray, np.ndarray]:
+    """(when each ACK was sent, in seconds since 1970, and whether it surely never came) of who receives the `up` direction.
+
+    Seen near that receiver: what the sender sends again, though it was acknowledged more than a round trip earlier, it
+    did not know of; so none of the ACKs that told it came. A modem that thins them out lets the last one through.
+    """
+    series = series[np.argsort(series.ts, kind="stable")]
+    t = series.ts / 1e9
+    acks = (series.up != up) & (series.ack > 0)
+    sent, told = t[acks], series.ack[acks]
+    lost = np.zeros(len(sent), bool)
+    again = np.flatnonzero((series.up == up) & (series.kind == Kind.SPURIOUS) & (series.payload_len > 0))
+    for i in again.tolist():
+        end = int(series.seq[i]) + int(series.payload_len[i])
+        beyond = ((told - end + 0x80000000) & 0xFFFFFFFF) >= 0x80000000  # at or beyond its end
+        lost |= beyond & (sent <= t[i] - PATIENCE * rtt - PATIENCE_SECONDS)
+    return sent, lost
+
+
+def known(sent: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same up to the last ACK that is known to be lost: of later ones nothing is known."""
+    until = int(np.flatnonzero(lost)[-1]) + 1 if lost.any() else 0
+    return sent[:until], lost[:until]
+
+
+def missing(lost: np.ndarray, holes: int, packets: int) -> bool:
+    """Whether so many ACKs never came, and of the data far fewer: a path that loses everything loses both alike."""
+    share = float(lost.mean()) if len(lost) else 0.0
+    return int(lost.sum()) >= UNHEARD and share >= UNHEARD_SHARE and holes <= ALIKE * share * packets

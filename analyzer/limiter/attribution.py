@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analyzer.exact import rank_sum
-from analyzer.limiter import chance, compare, datagrams
+from analyzer.limiter import acks, chance, compare, datagrams
 from analyzer.limiter.bucket import Bucket, fit
 from analyzer.limiter.compare import Comparison, Limit
 from analyzer.limiter.datagrams import Envelope
@@ -172,6 +172,24 @@ def unlucky(side: Side, held: list[Held], foreign: np.ndarray) -> list[Unlucky]:
         if tested is not None and chance.sure(share, tested[0]):
             first = min(one.origin + float(one.offered.t[one.offered.lost][0]) for one in legs)
             found.append(Unlucky(tuple(by_chance), share, *tested, first, np.array(controls)))
+    return found
+
+
+def unheard(side: Side, foreign: np.ndarray) -> list[Unlucky]:
+    """Units whose receiver's acknowledgments do not come through, though the data do, and those of others do."""
+    found = []
+    for unit in np.unique(side.unit[side.tcp & side.again]).tolist():
+        told = {i: side.told(i) for i in np.flatnonzero(side.tcp & side.again & (side.unit == unit)).tolist()}
+        mine = [i for i, (_, lost) in told.items() if acks.missing(lost, int(side.holes[i]), int(side.packets[i]))]
+        controls = _comparable(side, mine, unit, foreign)
+        if len(mine) < FLOWS or len(controls) < FLOWS:
+            continue
+        own = chance.marked([acks.known(*told[i]) for i in mine], 1)
+        tested = chance.unlucky(own, chance.marked([side.told(i) for i in controls], chance.OWN_PACKETS))
+        lost = np.concatenate([told[i][1] for i in mine])
+        if tested is not None and chance.sure(float(lost.mean()), tested[0]):
+            first = min(float(when[gone][0]) for when, gone in (told[i] for i in mine))
+            found.append(Unlucky(tuple(mine), float(lost.mean()), *tested, first, np.array(controls)))
     return found
 
 

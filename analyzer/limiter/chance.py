@@ -50,11 +50,15 @@ def sure(share: float, p: float) -> bool:
 
 def seconds(legs: Sequence[Leg], packets: int) -> Seconds:
     """Seconds of several flows, merged, with at least so many packets."""
-    if not legs:
+    return marked([(one.offered.t + one.origin, one.offered.lost) for one in legs], packets)
+
+
+def marked(flows: Sequence[tuple[np.ndarray, np.ndarray]], packets: int) -> Seconds:
+    """The same of (when sent, whether lost)."""
+    if not flows:
         return Seconds(np.empty(0, np.int64), np.empty(0, bool))
-    when = np.concatenate([np.floor(one.offered.t + one.origin).astype(np.int64) for one in legs])
-    lost = np.concatenate([one.offered.lost for one in legs])
-    which, where = np.unique(when, return_inverse=True)
+    when, lost = (np.concatenate(column) for column in zip(*flows, strict=True))
+    which, where = np.unique(np.floor(when).astype(np.int64), return_inverse=True)
     enough = np.bincount(where.reshape(-1), minlength=len(which)) >= packets
     return Seconds(which[enough], (np.bincount(where.reshape(-1), lost, len(which)) > 0)[enough])
 

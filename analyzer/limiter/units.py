@@ -12,10 +12,11 @@ from zlib import crc32
 
 import numpy as np
 
+from analyzer.limiter import acks
 from analyzer.limiter.compare import Passed
 from analyzer.limiter.leg import Leg, leg
 from analyzer.signature import Knowledge, Seen
-from analyzer.tables import Cut, Table
+from analyzer.tables import Cut, Table, Vantage
 
 BULK = 50_000  # bytes of payload in one direction: below, no rate can be fitted [lab]
 PART = 20_000  # bytes of a flow that is fitted together with others: its packets are missing from theirs
@@ -51,6 +52,28 @@ class Side:
         """Losses of each flow in this direction, as counted while packets passed."""
         a = self.attempts
         return a.lost_up + a.resent_up if self.up else a.lost_down + a.resent_down
+
+    @cached_property
+    def again(self) -> np.ndarray:
+        """Flows in which something was sent again, seen near their receiver."""
+        a = self.attempts
+        near = a.vantage == (Vantage.SERVER if self.up else Vantage.CLIENT)
+        return near & ((a.resent_up if self.up else a.resent_down) > 0)
+
+    @cached_property
+    def holes(self) -> np.ndarray:
+        """Packets of each flow that came late or not at all."""
+        return self.attempts.lost_up if self.up else self.attempts.lost_down
+
+    @cached_property
+    def packets(self) -> np.ndarray:
+        """Packets of each flow in this direction."""
+        return self.attempts.packets_up if self.up else self.attempts.packets_down
+
+    def told(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """The i-th flow's acknowledgments, by when they were sent, and whether they surely never came."""
+        rtt = max(int(self.attempts.syn_rtt[i]), 0) / 1e9
+        return acks.unheard(self.seen.series(int(self.attempts.flow[i])), self.up, rtt)
 
     @cached_property
     def stopped(self) -> np.ndarray:

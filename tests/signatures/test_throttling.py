@@ -280,6 +280,20 @@ class TestAcknowledgments:
             Scene("server").target(return_path=[Loss(0.03, 3)], size=6_000_000).others().answer()
         )
 
+    def test_at_the_client_the_server_repeats_what_was_acknowledged(self):
+        scene = Scene("client").target(return_path=[Loss(0.8, 3)], size=200_000, times=3)
+        result = scene.others().answer()
+        assert "acks_unheard" in found(result)
+        assert accused(result) == {TARGET}
+        assert method(result).method.action == "ack_drop"
+
+    def test_at_the_client_an_uplink_that_loses_everybodys(self):
+        """The same loss for all."""
+        scene = Scene("client")
+        for k, server in enumerate((TARGET, *OTHERS, TARGET, *OTHERS)):
+            scene.net.download(200_000, scene.line, at=0.5 + k, server=server, return_path=[Loss(0.8, k)])
+        assert accused(scene.answer()) == set()
+
 
 def test_live_is_offline():
     """Snapshots on the way change nothing of the end, and two runs are alike."""

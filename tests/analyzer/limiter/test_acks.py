@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from analyzer.limiter.acks import missing_acks
-from analyzer.tables import PACKETS, Table
+from analyzer.limiter.acks import known, missing, missing_acks, unheard
+from analyzer.tables import PACKETS, SERIES, Kind, Table
 
 
 def rows(ids, flags=16):
@@ -59,3 +59,34 @@ def test_rows_that_were_not_kept_came_all_the_same():
     kept = rows(np.concatenate((np.arange(100, 120), np.arange(292, 300))))
     assert missing_acks(kept, 200) is None
     assert missing_acks(kept, 80).lost == 120
+
+
+def download(resent_at):
+    """A packet every 0.1 s, acknowledged at once, and the first of them sent again at these times; the path takes 0.1 s."""
+    came = [(0.1 * k, False, 1000 * k, Kind.NEW) for k in range(20)] + [(t, False, 0, Kind.SPURIOUS) for t in resent_at]
+    acks = [(t + 0.001, True, 1000 * min(int(t * 10) + 1, 20), Kind.NEW) for t, _, _, _ in came]
+    t, up, number, kind = (np.array(column) for column in zip(*sorted(came + acks), strict=True))
+    columns = {
+        "ts": (t * 1e9).astype(np.int64), "up": up, "seq": 1 + np.where(up, 0, number), "kind": kind,
+        "ack": 1 + np.where(up, number, 0), "payload_len": np.where(up, 0, 1000),
+    }  # fmt: skip
+    return Table(SERIES, {c.name: columns.get(c.name, np.zeros(len(t), c.dtype)).astype(c.dtype) for c in SERIES})
+
+
+def test_what_is_sent_again_long_after_it_was_acknowledged_was_not_heard():
+    """At 0.65 s the server did not know of any ACK that left by 0.45 s; those after the last resend are unknown."""
+    sent, lost = unheard(download([0.65]), False, 0.1)
+    assert lost.sum() == 5 and sent[lost].max() < 0.45
+    assert len(known(sent, lost)[0]) == 5
+    assert not missing(lost, 0, 20)
+    assert missing(unheard(download([0.65, 1.85]), False, 0.1)[1], 0, 20)
+
+
+def test_a_resend_that_crossed_the_acknowledgment_tells_nothing():
+    assert not unheard(download([0.1]), False, 0.1)[1].any()
+    assert not unheard(download([]), False, 0.1)[1].any()
+
+
+def test_where_data_are_lost_too_it_is_the_path():
+    lost = unheard(download([0.65, 1.85]), False, 0.1)[1]
+    assert not missing(lost, 8, 20)
