@@ -14,7 +14,8 @@ What it cannot see
     A shaper is told from an ordinary bottleneck by controls alone, and so is a policer from a plan's limit, the
     server's or the client's. Flows that never asked for more than they got show no limit. Near a slow receiver, where a
     sender repeats one packet until it passes, nothing seems lost. QUIC shows no sequence numbers: it is judged near the
-    receiver only, and only beside faster controls. Packets that the capture itself lost, and losses after the last
+    receiver only, and only beside faster controls. That acknowledgments are missing at a server shows nobody's doing by
+    itself: modems thin them out. Packets that the capture itself lost, and losses after the last
     packet seen, are invisible, and so is a constant delay: a far server is as slow.
 
 References
@@ -59,7 +60,7 @@ def _rule(name, leans, strength, family, says, blind, source, action=None) -> Ru
 POLICER_BUCKET = _rule(
     "policer_bucket", "interference", "strong", "volume",
     "Packets were dropped whenever a token bucket of one rate was empty and never waited: a policer.",
-    "Says that there is a rate limit, not whose: a plan's limit at either end looks the same without controls.",
+    "Whose limit it is: a plan's at either end looks the same. Of one that begins late, the bucket holds all that passed before.",
     "Flach et al., SIGCOMM 2016; RFC 2697",
     "police",
 )  # fmt: skip
