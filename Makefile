@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench lab accuracy lock packages-demo packages-test
+.PHONY: demo test lint bench lab accuracy oracle policing lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
@@ -30,6 +30,9 @@ accuracy: packages-test .venv/ready ## the analyzer against the laboratory's tru
 
 oracle: packages-demo .venv/ready ## the same conversations, names and resends as tshark, over any FOLDER of captures
 	@$(RUN) tests.oracle $(FOLDER)
+
+policing: .venv/ready ## the SIGCOMM 2016 study's policing detector beside the analyzer, over a FOLDER with its manifest.csv
+	@$(RUN) tests.oracle.policing $(FOLDER)
 
 # -- Programs from Debian, by the command that tells whether they are there ---------------------------------------
 missing = $(if $(shell command -v $(1) 2>/dev/null),,$(2))
