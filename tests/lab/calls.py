@@ -71,11 +71,11 @@ def reply(message: bytes, port: int, peer: tuple) -> bytes | None:
 
 
 class Caller:
-    """One call: the relays are tried side by side, the first that answers carries the media."""
+    """One call: the relays are tried side by side, the first in the list that answers carries the media."""
 
     def __init__(self, service: str, relays: list[str], dice: random.Random, source: str | None):
         self.service, self.relays, self.dice, self.source = service, relays, dice, source
-        self.answered: list[socket.socket] = []
+        self.answered: dict[str, socket.socket] = {}
 
     def talk(self, seconds: float, patience: float, with_media: bool) -> None:
         """Set up for at most `patience`, then talk for so many seconds."""
@@ -85,7 +85,7 @@ class Caller:
         for thread in asking:
             thread.join()
         if with_media and self.answered:
-            self._speak(self.answered[0], seconds)
+            self._speak(self.answered[min(self.answered, key=self.relays.index)], seconds)
 
     def _open(self, relay: str) -> socket.socket:
         connection = socket.socket(socket.AF_INET6 if ":" in relay else socket.AF_INET, socket.SOCK_DGRAM)
@@ -108,7 +108,7 @@ class Caller:
                 time.sleep(0.05)
                 every = min(every * (1 if self.service == "reflector" else 2), 2.0)
                 continue
-            self.answered.append(connection)
+            self.answered[relay] = connection
             return
 
     def _opening(self) -> tuple[bytes, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ class Flow:
     server: Endpoint
     number: int
     began: float = 0.0
+    dice: dict[bool, random.Random] = field(default_factory=lambda: {True: random.Random(), False: random.Random()})
     head: bytes = b""
     sni: str | None = None
     host: str | None = None

@@ -19,6 +19,7 @@ import signal
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -53,7 +54,7 @@ class Box:
 
     def __init__(self, path: Delays, rules: tuple[Rule, ...], log: Path, seed: int):
         self.path, self.rules = path, rules
-        self.dice = random.Random(seed)
+        self.seed, self.dice = seed, random.Random(seed)
         self.flows: dict[tuple, Flow] = {}
         self.seen: list[Flow] = []
         self.residuals: dict[tuple, tuple[float, int]] = {}
@@ -68,6 +69,7 @@ class Box:
         self._memory: dict[tuple, SimpleNamespace] = {}
         self._acting = 0
         self._numbers = count()
+        self._alike: Counter[tuple] = Counter()  # flows so far between the same hosts
 
     # -- the loop ----------------------------------------------------------------------------------------------
     def run(self, ready: Callable[[], None]) -> None:
@@ -171,7 +173,7 @@ class Box:
         if not rule.trigger.holds(flow):
             return None
         if memory.spared is None:
-            memory.spared = self.dice.random() >= rule.trigger.chance
+            memory.spared = flow.dice[True].random() >= rule.trigger.chance
         if memory.spared:
             return None
         memory.acts = rule.action
@@ -190,10 +192,21 @@ class Box:
         flow = self.flows.get(key)
         if flow is None or flow.is_over(packet):
             flow = self.flows[key] = Flow(
-                packet.proto, packet.client, packet.server, next(self._numbers), began=self.now - self.started
+                packet.proto,
+                packet.client,
+                packet.server,
+                next(self._numbers),
+                began=self.now - self.started,
+                dice=self._dice_for(packet),
             )
             self.seen.append(flow)
         return flow
+
+    def _dice_for(self, packet: Packet) -> dict[bool, random.Random]:
+        """For each direction of the nth flow between two hosts, the same in every run: which of its packets chance takes."""
+        hosts = packet.proto, packet.client[0], *packet.server
+        self._alike[hosts] += 1
+        return {up: random.Random(repr((self.seed, *hosts, self._alike[hosts], up))) for up in (True, False)}
 
     # -- what actions use ----------------------------------------------------------------------------------------
     def forward(self, packet: Packet, held: float = 0.0, lane: int | None = None) -> None:

@@ -49,7 +49,7 @@ class DropAcks(Action):
 
     def each(self, box, flow: Flow, packet: Packet) -> Fate:
         pure = packet.proto == TCP and packet.up and packet.end == packet.data and not packet.flags & (SYN | FIN | RST)
-        return DROP if pure and packet.flags & ACK and box.dice.random() < self.share else None
+        return DROP if pure and packet.flags & ACK and flow.dice[True].random() < self.share else None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Lose(Action):
         if self.direction != "both" and packet.up != (self.direction == "up"):
             return None
         if not self.bursts:
-            return DROP if box.dice.random() < self.share else None
+            return DROP if flow.dice[packet.up].random() < self.share else None
         memory = box.memory(self, bad=False)  # radio fades for everybody at once
         to_bad, to_good, share = self.bursts
         memory.bad = box.dice.random() >= to_good if memory.bad else box.dice.random() < to_bad

@@ -27,6 +27,7 @@ _ADS = ("ads.example.net", "doubleclick.net", "adservice.google.com")
 _HELLOS = Trigger(addresses=("157.240.0.60",), protocol="tls")
 _BY_ADDRESS = Trigger(addresses=("157.240.0.60",))
 _REFUSED = Together(actions=(Reset(headers=Headers(ttl=64, ipid=0, window=0), after=0.0002), Drop()))
+_BOTH_ENDS = Reset(to="both", headers=Headers(ttl=64, ipid=0, window=0), after=0.0002)
 
 
 def _device(name: str, about: str, action: Action, cause: str, trigger: Trigger = _BY_ADDRESS,
@@ -67,6 +68,10 @@ ALL = [  # a table, one scenario after the other
         Drop(direction="up", spare=2), "local_firewall"),
     _device("firewall-name", "A security product that drops by name, before the network card", Drop(direction="up"),
         "local_firewall", Trigger(sni=(WA,))),
+    _device("filter-resets", "A filter that resets by name, towards the program and the server", _BOTH_ENDS,
+        "local_firewall", Trigger(sni=(WA,))),
+    _device("filter-resets-first", "The same, and the hello itself never leaves",
+        Together(actions=(_BOTH_ENDS, Drop())), "local_firewall", Trigger(sni=(WA,))),
     _device("firewall-late", "A firewall rule that starts in the middle", Drop(), "local_firewall", begins=5.0,
         does=(Chat(address="157.240.0.60", at=0.5, messages=12, pause=0.8), *_USUAL)),
     _device("capture-app", "A phone's capture app whose firewall refuses one app", _REFUSED, "capture_app",
