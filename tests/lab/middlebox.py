@@ -117,7 +117,8 @@ class Box:
         if packet is None or (packet.proto == ICMP6 and packet.frame[packet.l4] in range(133, 138)):
             self._ends[not up].send(frame)  # ARP and neighbour discovery are the cable's business
             return
-        self._ethernet[up] = frame[:12]
+        if not frame[0] & 1:  # what routers say to groups leads a forged packet nowhere
+            self._ethernet[up] = frame[:12]
         self.handled += 1
         due = self._in_order(time.monotonic() + self._delay(packet, before=True), ("before", up))
         self.at(due, lambda: self._inspect(packet))

@@ -114,7 +114,7 @@ ALL = [  # a table, one scenario after the other
         "local_packet_tool", _HELLOS, rules=(_GFW,)),
     _device("data-saver", "The app may no longer use the network in the background", Drop(), "data_saver",
         Trigger(prefixes=("157.240.0.0/16",)), (Chat("g.whatsapp.net", protocol="noise", port=5222, messages=12,
-        pause=0.8, patience=8), attempts(WA, 3, 4, patience=6), *everyday(14)), begins=5.0),
+        pause=0.8, patience=8), attempts(WA, 3, 4, patience=6), *everyday(14)), begins=6.0),
     Scenario("device-address-change", "device", "From one network to another: the old address is gone", (
         Chat(address="149.154.167.51", at=0.5, messages=14, pause=0.8, patience=8, client="198.51.100.23"),
             Chat("g.whatsapp.net", protocol="noise", port=5222, at=0.6, messages=14, pause=0.8, patience=8,
