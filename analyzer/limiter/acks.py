@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.limits import FIRST_ROWS
+from analyzer.serial import ahead
 from analyzer.tables import TCP_FIN, TCP_RST, Kind, Table
 
 STEPS = 5  # between packets at the flow's start that came one after the other, to see how the client counts
@@ -22,6 +23,7 @@ SHARE, MISSING = 0.30, 10  # of the client's packets, and how many: beyond what 
 UNHEARD, UNHEARD_SHARE = 8, 0.25  # ACKs that never came, and of all that were sent
 ALIKE = 0.25  # times the share of acknowledgments that are missing: if more of the data are resent, all is lost alike
 PATIENCE, PATIENCE_SECONDS = 1.5, 0.05  # round trips, and seconds, within which an ACK may have crossed the resend
+_NEVER = 1 << 62
 
 
 class Missing(NamedTuple):
@@ -60,17 +62,19 @@ def unheard(series: Table, up: bool, rtt: float) -> tuple[np.ndarray, np.ndarray
     Seen near that receiver: what the sender sends again, though it was acknowledged more than a round trip earlier, it
     did not know of; so none of the ACKs that told it came. A modem that thins them out lets the last one through.
     """
-    series = series[np.argsort(series.ts, kind="stable")]
-    t = series.ts / 1e9
     acks = (series.up != up) & (series.ack > 0)
-    sent, told = t[acks], series.ack[acks]
-    lost = np.zeros(len(sent), bool)
-    again = np.flatnonzero((series.up == up) & (series.kind == Kind.SPURIOUS) & (series.payload_len > 0))
-    for i in again.tolist():
-        end = int(series.seq[i]) + int(series.payload_len[i])
-        beyond = ((told - end + 0x80000000) & 0xFFFFFFFF) >= 0x80000000  # at or beyond its end
-        lost |= beyond & (sent <= t[i] - PATIENCE * rtt - PATIENCE_SECONDS)
-    return sent, lost
+    again = (series.up == up) & (series.kind == Kind.SPURIOUS) & (series.payload_len > 0)
+    order = np.argsort(series.ts, kind="stable")
+    order = order[acks[order] | again[order]]
+    t, acks, again = series.ts[order] / 1e9, acks[order], again[order]
+    number = np.where(acks, series.ack[order], series.seq[order] + series.payload_len[order])
+    number = np.cumsum(ahead(number, np.concatenate((number[:1], number[:-1]))))  # no longer wrapping
+    sent, told = t[acks], number[acks]
+    least = np.minimum.accumulate(np.append(_NEVER, number[again][::-1]))[
+        ::-1
+    ]  # end of what is sent again from each time on
+    later = np.searchsorted(t[again], sent + PATIENCE * rtt + PATIENCE_SECONDS, "left")
+    return sent, told >= least[later]
 
 
 def known(sent: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
