@@ -1,4 +1,4 @@
-"""Signatures of interference methods, one module each, and the knowledge they lean on.
+"""Signatures of interference methods, one module (or folder) each, and the knowledge they lean on.
 
 `load()` hands them to the engine; nothing in `analyzer` below the command line imports this package.
 """
