@@ -147,6 +147,9 @@ def claims(row: dict[str, str], scene: Scene) -> Iterable[tuple[str, bool]]:
         yield "untouched", _untouched(row, scene)
     if row["position"] == "device" or (row["label"] == "genuine" and not row["cause"]):
         return  # what happens on a device, happens beyond both captures
+    if row["label"] == "interference" and row["action"] in _FORGED and row["position"] in ("on_path", "in_path"):
+        roles = set().union(*(json.loads(row[f"{vantage}_frames"] or "{}") for vantage in scene.frames))
+        yield "forged: reached an end", bool(roles & {"forged", "rewritten"})
     for vantage, seen in scene.role(row, "forged"):
         yield "forged: of the kind that it is said to be", _FORGED.get(row["action"], lambda _: True)(seen)
         yield "forged: not sent by whom it names", not scene.elsewhere(vantage, seen)

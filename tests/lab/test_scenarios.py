@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.golden import difference
-from tests.lab import capture_file, defects, phone, scoreboard, truth
+from tests.lab import capture_file, compare, defects, phone, scoreboard, truth
 from tests.lab.accuracy import Done, Judged, Key, Said
 from tests.lab.capture_file import Record
+from tests.lab.flow import Flow
+from tests.lab.middlebox import Box, Delays
 from tests.lab.packet import ACK, PSH, RST, SYN, TCP, ip_frame, parse, tcp_segment
 from tests.lab.run import chosen
 from tests.lab.scenarios import FAMILIES, SCENARIOS
@@ -49,6 +51,50 @@ def test_triggers_match_names_and_what_is_below_them():
     assert Trigger(sni=("whatsapp.com",)).holds(Flow)
     assert not Trigger(sni=("app.com",)).holds(Flow)
     assert not Trigger(sni=("whatsapp.com",), ports=(80,)).holds(Flow)
+
+
+# -- the box -------------------------------------------------------------------------------------------------------
+class Cable:
+    """An end of the box that keeps what is sent."""
+
+    def __init__(self):
+        self.sent: list[bytes] = []
+
+    def send(self, frame: bytes) -> None:
+        self.sent.append(frame)
+
+
+def box(folder: Path) -> Box:
+    """One without delays, and cables instead of sockets."""
+    box = Box(Delays(0.0, 0.0), (), folder / "box.jsonl", seed=1)
+    box._ends = {True: Cable(), False: Cable()}
+    return box
+
+
+def test_what_is_forged_goes_to_the_next_router_whatever_routers_say_to_groups(tmp_path: Path):
+    here, router, group = bytes([2, 0, 0, 0, 0, 1]), bytes([2, 0, 0, 0, 0, 2]), bytes([0x33, 0x33, 0, 0, 0, 0x16])
+    under_test, answer = box(tmp_path), segment(False, SYN | ACK, 499, 100)
+    under_test._arrive(here + router + answer[12:], False)
+    under_test._arrive(group + router + answer[12:], False)
+    under_test._run_due()
+    under_test._ends[True].sent.clear()
+    under_test.inject(Flow(TCP, CLIENT, SERVER, 0), True, lambda ethernet: ethernet + answer[12:], 0.0)
+    under_test._run_due()
+    assert [frame[:6] for frame in under_test._ends[True].sent] == [here]
+
+
+def test_chance_takes_the_same_packets_of_a_flow_in_every_run(tmp_path: Path):
+    def rolls(ports: tuple[int, ...], which: int) -> list[float]:
+        under_test = box(tmp_path)
+        flows = [under_test._flow(parse(opening(port), True)) for port in ports]
+        return [flows[which].dice[True].random() for _ in range(20)]
+
+    assert rolls((1, 2), 1) == rolls((7, 3), 1) != rolls((1, 2), 0)
+
+
+def opening(port: int) -> bytes:
+    body = tcp_segment((CLIENT[0], port), SERVER, SYN, 1, 0, 500)
+    return ip_frame(ETHERNET, CLIENT[0], SERVER[0], TCP, body)
 
 
 # -- captures ------------------------------------------------------------------------------------------------------
@@ -98,6 +144,31 @@ def test_a_phone_shows_no_retransmission_and_calls_every_end_a_reset(tmp_path: P
 
 def test_frame_numbers_are_written_as_ranges():
     assert truth.ranges([1, 2, 3, 7, 9, 10]) == "1-3,7,9-10"
+
+
+# -- two runs ------------------------------------------------------------------------------------------------------
+HEAD = (
+    "flow,protocol,client,client_port,server,server_port,name,"
+    "label,cause,trigger,trigger_detail,action,position,parameters,start"
+)
+
+
+def rows_of(folder: Path, *rows: str) -> Counter:
+    folder.mkdir()
+    (folder / "truth.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+    return compare.truth(folder.parent)[folder.name]
+
+
+def test_two_runs_may_differ_in_whom_chance_met_and_in_nothing_else(tmp_path: Path):
+    lost, well = "genuine,loss,none_seen,,random_loss,in_path,{}", "genuine,,,,,,"
+    reset = "interference,,sni,a,rst,on_path,{}"
+    one = rows_of(tmp_path / "one", f"0,tcp,a,1,b,443,x,{lost},0.1", f"1,tcp,a,2,b,443,x,{well},0.2")
+    other = rows_of(tmp_path / "other", f"0,tcp,a,3,b,443,x,{well},0.3", f"1,tcp,a,4,b,443,x,{lost},0.4")
+    assert compare.differences(one, other) == []
+    harmed = rows_of(tmp_path / "harmed", f"0,tcp,a,3,b,443,x,{well},0.3", f"1,tcp,a,4,b,443,x,{reset},0.4")
+    assert len(compare.differences(one, harmed)) == 3  # a flow less, a misfortune less, a reset more
+    fewer = rows_of(tmp_path / "fewer", f"0,tcp,a,3,b,443,x,{lost},0.3")
+    assert compare.differences(one, fewer) == ["-1 tcp a b 443 x genuine"]
 
 
 # -- judging -------------------------------------------------------------------------------------------------------
