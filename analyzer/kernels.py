@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 _PACKAGE = Path(__file__).parent
-_KERNEL_ROOMS = ("kernels.py", "limits.py", "tables.py", "capture_writer.py", "decode", "flows", "sources")
+_KERNEL_ROOMS = ("kernels.py", "limits.py", "tables/codes.py", "capture_writer.py", "decode", "flows", "sources")
 
 _compiled = False  # which form `Kernel.__call__` runs; switched by `compiled()` and `forced()`
 
