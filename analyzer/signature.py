@@ -213,9 +213,6 @@ class Knowledge(Protocol):
     def has_addresses(self, service: str | None) -> bool:
         """Whether all addresses of a service are known: its own, or its operator's."""
 
-    def has_addresses(self, service: str | None) -> bool:
-        """Whether all addresses of a service are known: its own, or its operator's."""
-
     def is_resolver(self, address: str) -> bool:
         """Whether it is an address of a public DNS resolver."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from analyzer.tables import SERIES, Table
 
 TCP = 6
 _PRIVILEGED = 1024
+_SEGMENT = partial(tuple.__new__, Segment)  # from its four parts: a third of the time of its own constructor
 
 
 class FinishedFlows:
@@ -91,7 +92,7 @@ class FinishedFlows:
     def stream(self, i: int, up: bool) -> bytes:
         heads, side = self._heads, self._side(i, up)
         begin, end = heads.begin[side], heads.end[side]
-        return bytes(heads.view[begin:end]) if end >= 0 else assemble(heads.segments(side))
+        return bytes(heads.view[begin:end]) if end >= 0 else heads.stream(side)
 
     def overlapping(self, up: bool) -> np.ndarray:
         return np.array(self._heads.end, np.int64)[self._sides(up)] < 0
@@ -184,9 +185,26 @@ class Heads(NamedTuple):
         return self._replace(begin=begin, end=end, first=self.first[sides], last=self.last[sides])
 
     def segments(self, side: int) -> list[Segment]:
-        rows = self.table[self.first[side] : self.last[side]].tolist()
-        view = self.view
-        return [Segment(frame, ts, seq, bytes(view[at : at + size])) for frame, ts, seq, size, at in rows]
+        frame, ts, seq, size, at = self.table[self.first[side] : self.last[side]].T.tolist()
+        return list(map(_SEGMENT, zip(frame, ts, seq, self._data(at, size), strict=True)))
+
+    def stream(self, side: int) -> bytes:
+        """A TCP stream's first contiguous bytes. Sequence numbers wrap; the first copy of a byte wins."""
+        _, _, seq, size, at = self.table[self.first[side] : self.last[side]].T.tolist()
+        starts = [ahead(number, seq[0]) for number in seq]
+        base, end = min(starts), 0
+        out = []
+        for start, _, data in sorted(zip(starts, count(), self._data(at, size), strict=False)):
+            if start - base > end:
+                break
+            # a longer segment that starts no later than the stream's end adds only its new tail
+            new = data[end - (start - base) :]
+            out.append(new)
+            end += len(new)
+        return b"".join(out)
+
+    def _data(self, at: list[int], size: list[int]) -> list[bytes]:
+        return [bytes(self.view[start : start + length]) for start, length in zip(at, size, strict=True)]
 
 
 def _first_from(odd: np.ndarray, begin: np.ndarray) -> np.ndarray:
@@ -203,19 +221,3 @@ def client_side(state: np.ndarray) -> np.ndarray:
     a, b = state[:, PORT_A], state[:, PORT_B]
     by_port = np.where((np.minimum(a, b) < _PRIVILEGED) | (np.abs(a - b) > _PRIVILEGED), (a < b).astype(np.int64), 0)
     return np.where(state[:, CLIENT] >= 0, state[:, CLIENT], by_port)
-
-
-def assemble(pieces: list[Segment]) -> bytes:
-    """A TCP stream's first contiguous bytes. Sequence numbers wrap; the first copy of a byte wins."""
-    first = pieces[0].seq
-    starts = [ahead(piece.seq, first) for piece in pieces]
-    base, end = min(starts), 0
-    out = []
-    for at, _, data in sorted(zip(starts, count(), (piece.data for piece in pieces), strict=False)):
-        if at - base > end:
-            break
-        # a longer segment that starts no later than the stream's end adds only its new tail
-        new = data[end - (at - base) :]
-        out.append(new)
-        end += len(new)
-    return b"".join(out)

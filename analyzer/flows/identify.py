@@ -15,7 +15,7 @@ from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import TCP, FinishedFlows
 from analyzer.flows.hellos import FOUND, Hellos
-from analyzer.signature import Knowledge, Label
+from analyzer.signature import Knowledge, Label, Segment
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
 from analyzer.wire.certificate import signers
 from analyzer.wire.client_hello import MAX_SESSION_ID, parse_client_hello, peek_server_name
@@ -72,7 +72,7 @@ class Identifier:
         hellos = self._hellos.read(*done.first_bytes(True))
         said: list[Words] = []
         known: list[tuple[str | None, ...]] = []
-        apps = self.apps if self.apps else None
+        apps = self.apps or None
         for i, (client, server, port, proto, frame) in enumerate(ends):
             up, down, words = b"", b"", _NOTHING
             if spoke[i]:
@@ -247,9 +247,9 @@ def _dns_answer(messages: list[bytes]) -> str | None:
 
 def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> Words:
     """The words of a UDP conversation's first datagrams."""
+    sent = done.segments(i, True)
     if port in _DNS_PORTS:
-        asked = done.segments(i, True)
-        question = dns.parse_message(asked[0].data) if asked else NEVER
+        question = dns.parse_message(sent[0].data) if sent else NEVER
         if question is not NEVER and question.questions:
             return Words(
                 "dns",
@@ -259,22 +259,22 @@ def read_udp(done: FinishedFlows, i: int, up: bytes, down: bytes, port: int) -> 
     if (
         up
         and up[0] & _LONG_HEADER == _LONG_HEADER
-        and any(quic.looks_like_initial(piece.data) for piece in done.segments(i, True)[:_EARLY])
+        and any(quic.looks_like_initial(piece.data) for piece in sent[:_EARLY])
     ):
-        return _read_quic(done, i, bool(down))
-    if any(stun.is_stun(piece.data) for piece in done.segments(i, True)[:_EARLY]):
+        return _read_quic(sent, done.segments(i, False))
+    if any(stun.is_stun(piece.data) for piece in sent[:_EARLY]):
         return Words("stun", answer="data" if down else None)
     return Words("other", answer="data" if down else None)
 
 
-def _read_quic(done: FinishedFlows, i: int, answered: bool) -> Words:
+def _read_quic(sent: list[Segment], came: list[Segment]) -> Words:
     reader = quic.InitialReader()
-    pieces = [(piece.frame, True, piece.data) for piece in done.segments(i, True)]
-    pieces += [(piece.frame, False, piece.data) for piece in done.segments(i, False)]
+    pieces = [(piece.frame, True, piece.data) for piece in sent]
+    pieces += [(piece.frame, False, piece.data) for piece in came]
     for _, up, data in sorted(pieces, key=lambda piece: piece[0]):
         reader.feed(data, up)
     hello = reader.hello
-    answer = "server_hello" if reader.server_initial else "data" if answered else None
+    answer = "server_hello" if reader.server_initial else "data" if any(piece.data for piece in came) else None
     version = -1 if reader.version is None else reader.version
     if not hello:
         return Words("quic", answer=answer, quic=version)

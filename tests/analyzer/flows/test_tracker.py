@@ -12,10 +12,8 @@ from scapy.packet import Raw
 from analyzer import kernels, limits
 from analyzer.decode import Frames
 from analyzer.flows import arenas
-from analyzer.flows.finished import assemble
 from analyzer.flows.seen import SeenStore
 from analyzer.flows.tracker import Tracker
-from analyzer.signature import Segment
 from analyzer.tables import FLOWS, TABLES, Cut, End, Kind, Stage, Table, Vantage
 
 CLIENT, SERVER = "10.0.0.2", "192.0.2.9"
@@ -250,8 +248,10 @@ def test_the_head_keeps_both_copies_of_a_conflicting_segment():
 
 
 def test_assembly_stops_at_a_gap():
-    pieces = [Segment(1, 0, 10, b"abc"), Segment(2, 0, 16, b"xyz"), Segment(3, 0, 12, b"cde")]
-    assert assemble(pieces) == b"abcde"
+    wire = Wire().handshake().up(90, "PA", 1, 1, b"abc").up(91, "PA", 7, 1, b"xyz").up(92, "PA", 3, 1, b"cde")
+    tracker = Tracker()
+    assert not list(tracker.feed(frames_of(wire.packets)))
+    assert next(tracker.close()).stream(0, True) == b"abcde"
 
 
 def mixed_packets(seed: int, flows: int = 12, length: int = 60):
