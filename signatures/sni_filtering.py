@@ -119,11 +119,12 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     twice = done.overlapping(True)
     for i in np.flatnonzero(repeated | unheard).tolist():
         flow = done.flows.row(i)
-        packets = [p for p in done.rows(i).rows() if p.icmp < 0 and p.tcp_flags >= 0 and not p.tcp_flags & TCP_RST]
+        rows = done.rows(i)
+        rows = rows[(rows.icmp < 0) & (rows.tcp_flags >= 0) & (rows.tcp_flags & TCP_RST == 0)]
         if unheard[i]:
-            findings += _fell_silent(flow, packets)
+            findings += _fell_silent(flow, list(rows.rows()))
         if repeated[i] and flow.vantage != Vantage.SERVER:
-            findings += _unheard_acks(flow, packets)
+            findings += _unheard_acks(flow, rows)
         if twice[i] and _two_contents(done, i):
             findings.append(_found(TWO_HELLOS, flow, flow.start, {}, [Witness(flow.asked_frame, "trigger")]))
     return findings
@@ -156,30 +157,42 @@ def _fell_silent(flow: SimpleNamespace, packets: list) -> list[Finding]:
     return [_found(rule, flow, ts, measured, witnesses + baseline)]
 
 
-def _unheard_acks(flow: SimpleNamespace, packets: list) -> list[Finding]:
+def _unheard_acks(flow: SimpleNamespace, p: Table) -> list[Finding]:
     """Bytes that come again and again although the client has acknowledged them."""
-    acked = None
-    copies: dict[int, list] = {}
-    for p in packets:
-        if p.up and p.tcp_flags & TCP_ACK and (acked is None or ahead(p.ack, acked[0]) > 0):
-            acked = (p.ack, p)
-        elif not p.up and p.payload_len and p.kind == Kind.SPURIOUS and acked and p.dup_of < 0:
-            if ahead(p.seq + p.payload_len, acked[0]) <= 0 and p.ts - acked[1].ts > flow.syn_rtt:
-                copies.setdefault(p.seq, []).append((p, acked[1]))
-    runs = [run for run in copies.values() if len(run) >= RESENT]
-    if not runs or (len(runs) < AGAIN and _goes_on(packets, runs[0][-1][0])):
+    acks = np.flatnonzero(p.up & (p.tcp_flags & TCP_ACK != 0))
+    if not len(acks):
         return []
-    worst = max(runs, key=len)
-    span = worst[-1][0].ts - worst[0][0].ts
-    measured = {"resent_by_server": len(worst), "over_s": round(span / SECOND, 1)}
-    witnesses = [Witness(worst[0][1].frame, "trigger"), *(Witness(p.frame, "contradicts") for p, _ in worst[:4])]
-    return [_found(ACKS_UNHEARD, flow, worst[RESENT - 1][0].ts, measured, witnesses)]
+    told = ahead(p.ack, p.ack[acks[0]])
+    most = np.maximum.accumulate(told[acks])
+    acks = acks[np.concatenate(([True], np.diff(most) > 0))]  # those that told something new
+    copies = np.flatnonzero(~p.up & (p.payload_len > 0) & (p.kind == Kind.SPURIOUS) & (p.dup_of < 0))
+    copies = copies[copies > acks[0]]
+    ack = acks[np.searchsorted(acks, copies) - 1]  # the last before each
+    known = (ahead(p.seq[copies] + p.payload_len[copies], p.ack[ack]) <= 0) & (p.ts[copies] - p.ts[ack] > flow.syn_rtt)
+    copies, ack = copies[known], ack[known]
+    _, first, number = np.unique(p.seq[copies], return_index=True, return_inverse=True)
+    times = np.bincount(number)
+    runs = np.flatnonzero(times >= RESENT)
+    if not len(runs):
+        return []
+    runs = runs[np.argsort(first[runs])]
+    if len(runs) < AGAIN and _goes_on(p, copies[number == runs[0]][-1]):
+        return []
+    worst = runs[np.argmax(times[runs])]
+    copies, ack = copies[number == worst], ack[number == worst]
+    measured = {
+        "resent_by_server": len(copies), "over_s": round(int(p.ts[copies[-1]] - p.ts[copies[0]]) / SECOND, 1),
+    }  # fmt: skip
+    witnesses = [Witness(int(p.frame[ack[0]]), "trigger")]
+    witnesses += [Witness(frame, "contradicts") for frame in p.frame[copies[:4]].tolist()]
+    return [_found(ACKS_UNHEARD, flow, int(p.ts[copies[RESENT - 1]]), measured, witnesses)]
 
 
-def _goes_on(packets: list, copy: SimpleNamespace) -> bool:
+def _goes_on(p: Table, copy: int) -> bool:
     """Whether the server, after the last of its repeats, hears the client after all: a hole in the air has closed."""
-    later = [p for p in packets if not p.up and p.frame > copy.frame]
-    return any(p.kind == Kind.NEW or (p.tcp_flags & TCP_ACK and ahead(p.ack, copy.ack) > 0) for p in later)
+    later = ~p.up & (p.frame > p.frame[copy])
+    more = (p.tcp_flags & TCP_ACK != 0) & (ahead(p.ack, p.ack[copy]) > 0)
+    return bool((later & ((p.kind == Kind.NEW) | more)).any())
 
 
 def _two_contents(done: Finished, i: int) -> bool:
