@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from enum import Enum
+
+import numpy as np
 
 
 class Place(Enum):
@@ -58,6 +61,11 @@ def place(address: str) -> Place:
 def network(address: str) -> str:
     """The surroundings of an address: /16 (IPv4) or /32 (IPv6). Addresses in different ones are unrelated enough."""
     return ":".join(address.split(":")[:2]) if ":" in address else ".".join(address.split(".")[:2])
+
+
+def networks(addresses: np.ndarray, text: Callable[[int], str | None]) -> set[str]:
+    """Those of interned addresses, `text` being their text."""
+    return {network(text(number) or "") for number in np.unique(addresses).tolist()}
 
 
 def client_network(address: str) -> str:

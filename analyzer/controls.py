@@ -24,7 +24,15 @@ SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within t
 RESENT = 2  # resends of unacknowledged bytes, or SYNs beyond the first: one may be lost by chance
 RESIDUAL = 180 * SECOND  # longest residual blocking of a three-tuple that is documented (GFW, 2020)
 UPLOAD = 1 << 16  # bytes: whoever took this much was there to take it, though it said nothing
+USED_BY_PEOPLE = (
+    "messenger",
+    "social",
+)  # kinds of services: what is blocked first, and tells little of all else abroad
 DATAGRAMS = 3  # unanswered datagrams: the same for UDP
+USED_BY_PEOPLE = (
+    "messenger",
+    "social",
+)  # kinds of services: what is blocked first, and tells little of all else abroad
 
 
 class Fate(IntEnum):
@@ -267,6 +275,13 @@ def _near(starts: np.ndarray, mine: np.ndarray) -> np.ndarray:
     before = starts - times[np.maximum(at - 1, 0)]
     after = times[np.minimum(at, len(times) - 1)] - starts
     return (np.abs(before) <= SAME_MINUTES) | (np.abs(after) <= SAME_MINUTES)
+
+
+def used_by_people(a: Table, seen: Seen, known: Knowledge) -> np.ndarray:
+    """Attempts (mask) on messengers and social networks."""
+    numbers, where = np.unique(a.service, return_inverse=True)
+    used = [known.kind(seen.text(number)) in USED_BY_PEOPLE for number in numbers.tolist()]
+    return np.array(used, bool)[where.reshape(-1)]
 
 
 def groups_of(a: Table, mask: np.ndarray, *names: str) -> list[np.ndarray]:

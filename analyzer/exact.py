@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import comb, sqrt
 
+Counts = tuple[int, int, int, int]  # failed, tried, control_failed, control_tried
+
+
+def tally(p: float, strata: Sequence[Counts]) -> dict[str, float | int]:
+    """What a finding says of a test: its p-value, and the counts of all strata together."""
+    failed, tried, others_failed, others_tried = (sum(column) for column in zip(*strata, strict=True))
+    return {
+        "p": float(f"{p:.3g}"), "failed": failed, "tried": tried,
+        "others_tried": others_tried, "others_fine": others_tried - others_failed,
+    }  # fmt: skip
+
 
 def fisher(failed: int, tried: int, control_failed: int, control_tried: int) -> float:
     """Probability that at least `failed` of the `tried` fail if failing had nothing to do with being one of them.
@@ -21,7 +32,7 @@ def fisher(failed: int, tried: int, control_failed: int, control_tried: int) -> 
     return ways / comb(everything, failures)
 
 
-def stratified_fisher(strata: Sequence[tuple[int, int, int, int]]) -> float:
+def stratified_fisher(strata: Sequence[Counts]) -> float:
     """The same over several (failed, tried, control_failed, control_tried), permuting inside each: one per server address.
 
     The null distribution is the convolution of the strata's hypergeometric ones (Cochran–Mantel–Haenszel, exact form).

@@ -20,15 +20,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.addresses import network
-from analyzer.controls import DATAGRAMS, groups_of, same_device
+from analyzer.addresses import networks
+from analyzer.controls import DATAGRAMS, groups_of, same_device, used_by_people
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, End, Stage, Table, Vantage
 
 METHOD = "ip_blocking"
 
 SECOND = 1_000_000_000
-USED_BY_PEOPLE = ("messenger", "social")
 SYNS, ADDRESSES, LASTED = 8, 2, 10 * SECOND  # applications give up after two or three tries of three SYNs each
 REPEATED = 3  # SYNs on one connection: two lost in a row happen once in a hundred at 10 % loss
 AROUND = 60 * SECOND  # controls tell of the network as it was within this
@@ -116,9 +115,8 @@ class _Scene:
         # datagrams alone prove nothing, calls and QUIC have filters of their own; beside dead SYNs they count as well
         self.unheard = honest & (a.proto == 17) & (a.packets_down == 0) & (a.packets_up >= DATAGRAMS)
         text = seen.text
-        kinds = {n: known.kind(text(n)) for n in np.unique(a.service).tolist() if n >= 0}
-        self.people = np.isin(a.service, [n for n, kind in kinds.items() if kind in USED_BY_PEOPLE])
-        self.domestic = np.isin(a.service, [n for n in kinds if known.is_domestic(text(n))])
+        self.people = used_by_people(a, seen, known)
+        self.domestic = np.isin(a.service, [n for n in np.unique(a.service).tolist() if known.is_domestic(text(n))])
         six = {n: ":" in (text(n) or "") for n in np.unique(a.server).tolist()}
         self.six = np.isin(a.server, [n for n, is_six in six.items() if is_six])
 
@@ -158,7 +156,7 @@ class _Scene:
         return np.concatenate((np.flatnonzero(between), np.flatnonzero(near & ~between)))
 
     def networks(self, rows: np.ndarray) -> int:
-        return len({network(self.text(n)) for n in np.unique(self.a.server[rows]).tolist()})
+        return len(networks(self.a.server[rows], self.seen.text))
 
     def greeted_meanwhile(self, group: np.ndarray, *columns: str) -> bool:
         """Whether something that agrees with the group in these columns was greeted between its first and last SYN."""

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.addresses import client_network, network
+from analyzer.addresses import client_network, networks
 from analyzer.controls import Fate, counted, fates, groups_of
-from analyzer.exact import fisher, holm, stratified_fisher
+from analyzer.exact import Counts, fisher, holm, stratified_fisher, tally
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import End, Stage, Table, Vantage
 
@@ -174,15 +174,11 @@ def _names(trial: _Trial, bad: np.ndarray, rules: tuple[Rule, Rule]) -> list[Fin
     for p, (_, group, strata, interleaved) in zip(adjusted, tested, strict=True):
         if p > FEW or not interleaved:
             continue
-        measured = {
-            "p": float(f"{p:.3g}"), "failed": sum(s[0] for s in strata), "tried": sum(s[1] for s in strata),
-            "others_tried": sum(s[3] for s in strata), "others_fine": sum(s[3] - s[2] for s in strata),
-        }  # fmt: skip
         name = seen.text(a.name[group[0]])
         trigger = "http_host" if seen.text(a.protocol[group[0]]) == "http" else "sni"
         method = Method(_ACTION.get(int(trial.fate[group[0]]), "drop"), trigger, "unknown", name)
         rule = rules[0] if p <= SURE else rules[1]
-        found.append(_about(rule, f"name {name}", trial.affected(group, bad, "name"), measured, method))
+        found.append(_about(rule, f"name {name}", trial.affected(group, bad, "name"), tally(p, strata), method))
     if rules[0] is NAME_EFFECT:
         found += _elsewhere(trial, [group for _, group, *_ in tested])
     return found
@@ -192,14 +188,14 @@ def _elsewhere(trial: _Trial, groups: list[np.ndarray]) -> list[Finding]:
     found = []
     for group in groups:
         servers = np.unique(trial.a.server[group])
-        if len({network(trial.seen.text(s) or "") for s in servers.tolist()}) > 1:
+        if len(networks(servers, trial.seen.text)) > 1:
             measured = {"addresses": len(servers), "attempts": len(group)}
             subject = f"name {trial.seen.text(trial.a.name[group[0]])}"
             found.append(_about(ELSEWHERE, subject, trial.a[group], measured, None))
     return found
 
 
-def _strata(a: Table, bad, greeted, mine) -> tuple[list[tuple[int, int, int, int]], bool]:
+def _strata(a: Table, bad, greeted, mine) -> tuple[list[Counts], bool]:
     """Per address, (bad, tried) of a name and of other names there in the same minutes; and whether they alternate."""
     strata, interleaved = [], False
     for server in np.unique(a.server[mine]).tolist():
@@ -213,11 +209,15 @@ def _strata(a: Table, bad, greeted, mine) -> tuple[list[tuple[int, int, int, int
             other &= (a.ja4 < 0) | np.isin(a.ja4, hello)
         if not other.any():
             continue
-        strata.append((int(bad[own].sum()), int(own.sum()), int(bad[other].sum()), int(other.sum())))
+        strata.append(_counts(bad, own, other))
         failures = np.sort(a.start[own & bad])
         good = a.start[other & ~bad]
         interleaved |= len(failures) > 1 and bool(((good > failures[0]) & (good < failures[-1])).any())
     return strata, interleaved
+
+
+def _counts(bad: np.ndarray, own: np.ndarray, other: np.ndarray) -> Counts:
+    return int((own & bad).sum()), int(own.sum()), int((other & bad).sum()), int(other.sum())
 
 
 def _hellos(trial: _Trial, failed: np.ndarray) -> list[Finding]:
@@ -232,20 +232,16 @@ def _hellos(trial: _Trial, failed: np.ndarray) -> list[Finding]:
         good = a.start[other & ~failed]
         if len(group) < NAMED or not ((good > a.start[group].min()) & (good < a.start[group].max())).any():
             continue
-        p = fisher(*(int(n) for n in ((own & failed).sum(), own.sum(), (other & failed).sum(), other.sum())))
-        tested.append((p, group, own, other))
+        counts = _counts(failed, own, other)
+        tested.append((fisher(*counts), group, counts))
     found = []
-    for p, (_, group, own, other) in zip(holm([p for p, *_ in tested]), tested, strict=True):
+    for p, (_, group, counts) in zip(holm([p for p, *_ in tested]), tested, strict=True):
         if p > FEW:
             continue
-        measured = {
-            "p": float(f"{p:.3g}"), "failed": len(group), "tried": int(own.sum()), "others_tried": int(other.sum()),
-            "others_fine": int((other & ~failed).sum()),
-        }  # fmt: skip
         make = seen.text(a.ja4[group[0]])
         method = Method(_ACTION.get(int(trial.fate[group[0]]), "drop"), "fingerprint", "unknown", make)
         subject = f"target {seen.text(a.target[group[0]])} at hello {make}"
-        found.append(_about(HELLO_EFFECT, subject, a[group], measured, method))
+        found.append(_about(HELLO_EFFECT, subject, a[group], tally(p, [counts]), method))
     return found
 
 
@@ -257,30 +253,26 @@ def _networks(trial: _Trial, failed: np.ndarray) -> list[Finding]:
         return []
     clients, where = np.unique(a.client, return_inverse=True)
     names = [client_network(seen.text(c) or "") for c in clients.tolist()]
-    networks = np.unique(names, return_inverse=True)[1].reshape(-1)[where.reshape(-1)]
+    of_network = np.unique(names, return_inverse=True)[1].reshape(-1)[where.reshape(-1)]
     tested = []
     for group in groups_of(a, at_server & failed, "target"):
         target = at_server & (a.target == a.target[group[0]])
-        for number in np.unique(networks[group]).tolist():
-            own = target & (networks == number)
+        for number in np.unique(of_network[group]).tolist():
+            own = target & (of_network == number)
             first, last = a.start[own & failed].min(), a.start[own & failed].max()
-            other = target & (networks != number) & (a.start >= first - K1_WITHIN) & (a.start <= last + K1_WITHIN)
+            other = target & (of_network != number) & (a.start >= first - K1_WITHIN) & (a.start <= last + K1_WITHIN)
             if (own & failed).sum() < NAMED or not (other & ~failed).any():
                 continue
-            p = fisher(*(int(n) for n in ((own & failed).sum(), own.sum(), (other & failed).sum(), other.sum())))
-            tested.append((p, np.flatnonzero(own & failed), own, other))
+            counts = _counts(failed, own, other)
+            tested.append((fisher(*counts), np.flatnonzero(own & failed), counts))
     found = []
-    for p, (_, group, own, other) in zip(holm([p for p, *_ in tested]), tested, strict=True):
+    for p, (_, group, counts) in zip(holm([p for p, *_ in tested]), tested, strict=True):
         if p > FEW:
             continue
-        measured = {
-            "p": float(f"{p:.3g}"), "failed": len(group), "tried": int(own.sum()), "others_tried": int(other.sum()),
-            "others_fine": int((other & ~failed).sum()),
-        }  # fmt: skip
         method = Method(_ACTION.get(int(trial.fate[group[0]]), "drop"), "none_seen", "unknown")
         subject = f"target {seen.text(a.target[group[0]])} at {client_network(seen.text(a.client[group[0]]) or '')}"
         rule = NETWORK_EFFECT if p <= SURE else NETWORK_EFFECT_FEW
-        found.append(_about(rule, subject, a[group], measured, method))
+        found.append(_about(rule, subject, a[group], tally(p, [counts]), method))
     return found
 
 

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.addresses import network
-from analyzer.controls import RESIDUAL, SAME_MINUTES, Fate, counted, groups_of, same_device
-from analyzer.exact import holm, stratified_fisher
+from analyzer.addresses import networks
+from analyzer.controls import RESIDUAL, SAME_MINUTES, Fate, counted, groups_of, same_device, used_by_people
+from analyzer.exact import Counts, holm, stratified_fisher, tally
 from analyzer.quic_attempts import STALLED, QuicAttempts
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
 from analyzer.tables import Cut, Table, Vantage
@@ -36,7 +36,6 @@ HOSTS = 3  # in unrelated networks: what they all have in common is QUIC
 FEW, SURE = 0.05, 0.01  # one-sided, after Holm over the names tested
 ROUNDS, LEAST_ROUND, DOUBLED = 3, 150 * MS, (1.6, 2.6)  # probe timeouts double (RFC 9002 §6.2.1); timers are coarse
 HEARD_WITHIN = 100 * MS  # the client's own acknowledgement of a repeated packet; max_ack_delay is 25 ms by default
-USED_BY_PEOPLE = ("messenger", "social")
 
 
 def _rule(
@@ -190,10 +189,7 @@ def _name_effects(quic: QuicAttempts) -> tuple[list[Finding], list[Table]]:
         if p > FEW:
             continue
         name = quic.seen.text(mine.name[0])
-        measured = {
-            "p": float(f"{p:.3g}"), "failed": sum(s[0] for s in strata), "tried": sum(s[1] for s in strata),
-            "others_tried": sum(s[3] for s in strata), "others_fine": sum(s[3] - s[2] for s in strata),
-        }  # fmt: skip
+        measured = tally(p, strata)
         method = Method(_ACTIONS[fate_of_it], "sni", "in_path", name)
         found.append(_finding(NAME_EFFECT if p <= SURE else NAME_EFFECT_FEW, f"name {name}", mine, measured, method))
         if not short or _stopped(mine).all():  # what went on slowly is somebody else's matter
@@ -207,7 +203,7 @@ def _stopped(q: Table) -> np.ndarray:
     return q.end - q.start < STALLED
 
 
-def _strata(a: Table, fate: np.ndarray, group: np.ndarray) -> list[tuple[int, int, int, int]]:
+def _strata(a: Table, fate: np.ndarray, group: np.ndarray) -> list[Counts]:
     """Per address, (failed, tried) of a name and of other names there in the same minutes.
 
     What fails behind a failure of this name, at the same address, may be residual blocking: no control.
@@ -240,10 +236,10 @@ def _everything(quic: QuicAttempts) -> list[Finding]:
     for group in groups_of(q, silent, "client", "quic"):
         mine = q[group]
         answered = quic.near(q, mine) & (fate == Fate.FINE)
-        networks = {network(text(n) or "") for n in np.unique(mine.server).tolist()}
+        silent_in = networks(mine.server, text)
         tcp = everything[quic.greeted(mine)]
-        both = {network(text(n) or "") for n in np.unique(tcp.server).tolist()}
-        if (answered & (q.quic == mine.quic[0])).any() or len(networks) < HOSTS or len(both) < AGAIN:
+        tcp_in = networks(tcp.server, text)
+        if (answered & (q.quic == mine.quic[0])).any() or len(silent_in) < HOSTS or len(tcp_in) < AGAIN:
             continue
         udp = quic.near(everything, mine) & (everything.proto == 17) & ~np.isin(everything.flow, q.flow)
         invented = same_device(everything, mine, quic.seen) & (everything.cut & Cut.PROXIED != 0)
@@ -253,7 +249,7 @@ def _everything(quic: QuicAttempts) -> list[Finding]:
         what = f"quic version {mine.quic[0]:#x}" if len(other) else "quic"
         method = Method(_ACTIONS[int(fate[group[0]])], "protocol", "in_path" if len(other) else "unknown", what)
         measured = {
-            "attempts": len(mine), "networks": len(networks), "tcp_answered_at": len(both),
+            "attempts": len(mine), "networks": len(silent_in), "tcp_answered_at": len(tcp_in),
             "other_versions": sorted({hex(v) for v in other.quic.tolist()}),
         }  # fmt: skip
         subject = f"protocol {what} of {text(mine.client[0])}"
@@ -289,8 +285,7 @@ def _cut(quic: QuicAttempts) -> list[Finding]:
 def _too(quic: QuicAttempts, known: Knowledge, proven: list[Table], taken: set[int]) -> list[Finding]:
     """Other services that are silent over QUIC while a name is proven to be filtered."""
     q, fate, text, found = quic.table, quic.fate, quic.seen.text, []
-    kinds = {n: known.kind(text(n)) for n in np.unique(q.service).tolist() if n >= 0}
-    people = np.isin(q.service, [n for n, kind in kinds.items() if kind in USED_BY_PEOPLE]) & (q.name >= 0)
+    people = used_by_people(q, quic.seen, known) & (q.name >= 0)
     silent = ((fate == Fate.SILENT) | (fate == Fate.ICMP)) & people & ~np.isin(q.flow, list(taken))
     for group in groups_of(q, silent, "client", "name"):
         mine = q[group]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyzer.addresses import Place, network, place
-from analyzer.controls import QUIC_GAVE_UP, Fate
+from analyzer.addresses import Place, networks, place
+from analyzer.controls import QUIC_GAVE_UP, USED_BY_PEOPLE, Fate
 from analyzer.result import Coverage, Network
 from analyzer.signature import Finding, Knowledge, Seen
 from analyzer.tables import Cut, Table, Vantage
@@ -16,7 +16,6 @@ from analyzer.verdict.doubts import SEALED
 TRIED = 3  # targets that must have been tried and failed before a whole network is called dead or walled
 GRACE, SILENCE = 2_000_000_000, 10_000_000_000  # ns after the last answer, and without any, before all is called silent
 HOME = 2  # domestic targets that must work before "only domestic ones do" is said
-USED_BY_PEOPLE = ("messenger", "social")  # what is blocked first, and tells little of everything else abroad
 QUIC_NETWORKS, UDP_NETWORKS = 2, 3  # unrelated networks that were asked in vain: one site may have no QUIC, or be down
 ASKED = 2  # datagrams: apps ask each relay of a call twice
 SOLD_ABROAD = frozenset(  # used as if of no country
@@ -102,9 +101,8 @@ def _datagrams(a: Table, fate: np.ndarray, seen: Seen) -> Network | None:
     waited = udp & (a.packets_up >= ASKED) & (a.packets_down == 0) & (seen.end - a.start >= QUIC_GAVE_UP)
 
     def silent(those: np.ndarray, least: int) -> bool:
-        servers = np.unique(a.server[waited & those]).tolist()
         answered = (udp & those & (a.packets_down > 0)).any()
-        return not answered and len({network(seen.text(n) or "") for n in servers}) >= least
+        return not answered and len(networks(a.server[waited & those], seen.text)) >= least
 
     tcp = (a.proto == 6) & (fate == Fate.FINE)
     if not (tcp & np.isin(a.server, a.server[waited & quic])).any() and not len(np.unique(a.server[tcp])) >= TRIED:

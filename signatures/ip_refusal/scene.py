@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.addresses import network
-from analyzer.controls import Fate, fates, same_device
+from analyzer.addresses import networks
+from analyzer.controls import Fate, fates, same_device, used_by_people
 from analyzer.signature import Knowledge, Rule, Seen
 from analyzer.tables import Table
 
@@ -17,7 +17,6 @@ SAMPLES = 2  # round trips to a host, or hosts reached, before their least count
 AROUND = 60 * SECOND  # controls tell of the network as it was within this
 OTHERS = 2  # hosts that answered meanwhile
 SHOWN = 8  # frames named per finding and role
-USED_BY_PEOPLE = ("messenger", "social")
 
 
 def forged(name: str, strength: str, family: str, says: str, blind: str, source: str, action: str) -> Rule:
@@ -28,16 +27,15 @@ class Scene:
     """Attempts, their fates, and who answered meanwhile."""
 
     def __init__(self, seen: Seen, known: Knowledge):
-        self.seen, self.known, self.a = seen, known, seen.attempts
+        self.seen, self.a = seen, seen.attempts
         self.fate = fates(self.a, seen.text)
-        kinds = {n: known.kind(seen.text(n)) for n in np.unique(self.a.service).tolist() if n >= 0}
-        self.people = np.isin(self.a.service, [n for n, kind in kinds.items() if kind in USED_BY_PEOPLE])
+        self.people = used_by_people(self.a, seen, known)
 
     def text(self, number: int) -> str:
         return self.seen.text(int(number)) or ""
 
     def networks(self, servers: np.ndarray) -> int:
-        return len({network(self.text(n)) for n in np.unique(servers).tolist()})
+        return len(networks(servers, self.seen.text))
 
     def alive(self, mine: Table) -> np.ndarray:
         """Other hosts, of other services, that answered this client meanwhile."""

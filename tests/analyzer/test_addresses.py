@@ -1,8 +1,9 @@
 """Where an address can be."""
 
+import numpy as np
 import pytest
 
-from analyzer.addresses import Place, network, place
+from analyzer.addresses import Place, network, networks, place
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,9 @@ def test_place(address, where):
 def test_network():
     assert network("149.154.167.51") == "149.154"
     assert network("2001:67c:4e8::1") == "2001:67c"
+
+
+def test_networks_of_interned_addresses():
+    text = ["149.154.167.51", "149.154.175.50", "2001:67c:4e8::1"].__getitem__
+    assert networks(np.array([0, 1, 0, 2]), text) == {"149.154", "2001:67c"}
+    assert networks(np.array([], np.int32), text) == set()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.exact import fisher, holm, rank_sum, stratified_fisher, wilson
+from analyzer.exact import fisher, holm, rank_sum, stratified_fisher, tally, wilson
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,8 @@ def test_wilson_matches_published_values():
     assert low == 0 and high == pytest.approx(0.2775, abs=1e-3)
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(81, 263) == pytest.approx((0.255, 0.366), abs=1e-3)  # Newcombe 1998, table I
+
+
+def test_a_tally_adds_up_the_strata():
+    told = tally(0.012345, [(3, 3, 0, 4), (2, 3, 1, 2)])
+    assert told == {"p": 0.0123, "failed": 5, "tried": 6, "others_tried": 6, "others_fine": 5}
