@@ -80,6 +80,8 @@ class Bench:
     def where(self, flows: Iterable[int]) -> np.ndarray:
         """Rows of the attempts table for flow numbers."""
         flow = np.array(sorted(set(flows)), np.int64)
+        if not len(flow):
+            return flow
         at = np.searchsorted(self.attempts.flow, flow)
         inside = at < len(self.attempts)
         at, flow = at[inside], flow[inside]
@@ -115,7 +117,7 @@ class Bench:
     def closed_ports(self, merged: np.ndarray) -> tuple[int, ...]:
         """Ports that refused every attempt, while another one answered."""
         fate, ports = self.merged_fate[merged], self.merged.port[merged]
-        if not (fate == Fate.FINE).any():
+        if not (fate == Fate.REFUSED).any() or not (fate == Fate.FINE).any():
             return ()
         return tuple(np.setdiff1d(ports[fate == Fate.REFUSED], ports[fate != Fate.REFUSED]).tolist())
 
@@ -134,6 +136,8 @@ class Bench:
 
     def alike(self, merged: np.ndarray, cases: Sequence[Case]) -> np.ndarray:
         """Attempts over the transports that the cases speak of: where only QUIC suffers, TCP is no measure."""
+        if not cases:
+            return merged
         affected = self.where(flow for case in cases for flow in case.flows)
         alike = merged[np.isin(self.merged.proto[merged], self.attempts.proto[affected])]
         return alike if len(alike) else merged
