@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
 from scapy.packet import Raw
 
+import signatures
 from analyzer import kernels, limits
 from analyzer.decode import Frames
+from analyzer.engine import Analysis
 from analyzer.flows import arenas
 from analyzer.flows.seen import SeenStore
 from analyzer.flows.tracker import Tracker
+from analyzer.result import CaptureInfo
 from analyzer.tables import FLOWS, TABLES, Cut, End, Kind, Stage, Table, Vantage
 
 CLIENT, SERVER = "10.0.0.2", "192.0.2.9"
@@ -304,6 +307,18 @@ def test_interpreted_and_compiled_kernels_agree(seed):
         assert heads == heads2
 
 
+def test_batches_that_another_thread_decodes_are_accounted_in_order(monkeypatch):
+    frames = frames_of(mixed_packets(5))
+    whole = track(frames)
+    monkeypatch.setattr("analyzer.flows.tracker.BATCH", 7)
+    with kernels.forced("compiled"):
+        ahead = track(frames)
+    for (flows, packets, heads, _), (flows2, packets2, heads2, _) in zip(whole, ahead, strict=True):
+        assert equal(flows, flows2)
+        assert equal(packets, packets2)
+        assert heads == heads2
+
+
 def test_snapshots_show_open_flows_and_change_nothing():
     frames = frames_of(mixed_packets(3))
     half = len(frames.offset) // 2
@@ -343,6 +358,18 @@ def test_out_of_room_the_oldest_flows_end_early_and_go_on_as_another_part(few_sl
     assert again.packets_down.tolist() == [0, 1]
     assert again.cut[0] & Cut.PART
     assert seen.limits_reached == set()
+
+
+def test_beyond_the_limit_no_flow_is_remembered_and_that_is_said(monkeypatch):
+    packets = [(i * MS, bytes(IP(src=CLIENT, dst=SERVER) / UDP(sport=10000 + i, dport=443) / b"hi")) for i in range(20)]
+    monkeypatch.setattr("analyzer.limits.MAX_FLOWS_KEPT", 12)
+    monkeypatch.setattr("analyzer.limits.FINISHED_BATCH", 5)
+    analysis = Analysis(signatures.load())
+    analysis.feed(frames_of(packets))
+    result = analysis.finish(CaptureInfo("scan"))
+    assert len(result.flow_table) == 10
+    assert result.coverage.flows == 20
+    assert result.coverage.limits_reached == ["flows"]
 
 
 def test_a_frame_from_the_far_future_moves_no_clock():
