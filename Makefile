@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench lab accuracy oracle policing lock packages-demo packages-test
+.PHONY: demo test lint bench scale lab accuracy ablation oracle policing lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
@@ -27,6 +27,12 @@ lab: packages-test .venv/ready ## emulated networks that interfere for real, int
 accuracy: packages-test .venv/ready ## the analyzer against the laboratory's truth; the table in captures/README.md
 	@$(RUN) tests.lab.accuracy build/lab --errors --keep
 	@$(RUN) tests.lab.check build/lab # and whether that truth is on the wire
+
+ablation: packages-test .venv/ready ## what each rule is worth in the laboratory, and over a FOLDER of captures with truth
+	@$(RUN) tests.lab.ablation build/lab $(FOLDER) > build/ABLATION.md && mv build/ABLATION.md captures/ABLATION.md
+
+scale: packages-demo .venv/ready ## seconds and memory by how many packets and flows there are
+	@$(RUN) tests.bench.scale
 
 oracle: packages-demo .venv/ready ## the same conversations, names and resends as tshark, over any FOLDER of captures
 	@$(RUN) tests.oracle $(FOLDER)

@@ -31,6 +31,13 @@ _HARMED, _GENUINE = (
 )  # labels of real flows; the others count neither way
 _COLUMNS = ("fires in", "harmed lost", "harmed gained", "genuine freed", "genuine accused", "states changed")
 
+_ABOUT = """# What each rule is worth
+
+Written by `make ablation`. Every capture is judged again without each rule that fired in it: how many flows that were harmed are
+then no longer accused (lost) or only then (gained), how many genuine ones are (accused) or no longer are (freed), and how many
+verdicts change. A rule without figures adds proof to what others show already, or names a cause that is no interference.
+"""
+
 
 class Truth(NamedTuple):
     """The flows of a capture; `genuine` is None where everything is that was not harmed."""
@@ -163,6 +170,7 @@ def main() -> None:
     parser.add_argument("real", type=Path, nargs="?", help="of third-party captures")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    print(_ABOUT)
     totals = []
     for title, work in (
         ("Laboratory", laboratory([options.folder])),
