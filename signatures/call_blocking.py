@@ -12,8 +12,8 @@ the client only lost answers show, by the questions asked again; lost questions 
 
 **References.** RFC 8489 (STUN), RFC 8656 (TURN); reports of August to October 2025 on WhatsApp and Telegram calls in
 Russia (relays on UDP 596 to 599, 1400 and 3478 asked twice a second, no answer; text works); ooni/probe #1645,
-"Detect VOIP blocking". In open benign captures relays of one service were silent at two addresses at once in one
-capture, of one direction only; none fires.
+"Detect VOIP blocking". In open benign captures the relays of a service were silent at two addresses at once in a
+single one, which held one direction only and is not judged; no rule fires.
 """
 
 from __future__ import annotations

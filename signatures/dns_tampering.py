@@ -7,7 +7,8 @@ empty) is told by the same marks.
 
 **What it cannot see.** A resolver's own policy, which is an honest answer to a question that its operator decided
 (`dns_denial`); a forger that copies distance and form, waits, and drops the real answer, with an address that could be
-right; anything over TLS or HTTPS. Wherever every name is treated alike (a portal, a laboratory, NAT64) no name is.
+right; anything over TLS or HTTPS. Where every name is treated alike (a portal, a laboratory, NAT64) no name is blocked,
+and nothing is said of one.
 
 **References.** Anonymous et al., *Triplet Censors*, FOCI 2020; Hoang et al., *How Great is the Great Firewall?*, USENIX
 Security 2021; Fan et al., *Wallbleed*, NDSS 2025; net4people/bbs #80 (Turkmenistan), #466 (China); RFC 1035, RFC 6891.

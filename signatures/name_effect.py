@@ -2,16 +2,16 @@
 
 **How it shows.** At one server address, in the same minutes, from the same client, attempts that speak one name fail and
 attempts that speak other names are served. Each attempt counts once, retries and residual blocking apart, and the
-p-value is that of an exact permutation test, address by address. At a server the same is asked of client networks: this
-one fails, others are served.
+p-value is that of an exact permutation test, address by address. The same test asks whether the make of the hello
+(JA4) decides rather than the name, and, at a server, whether the client's network does. Where the size of the hello
+decides, the server is to blame.
 
 **What it cannot see.** Whether the server rejects the name by itself: then the same pattern comes, so resets, closes
 and alerts accuse nobody unless the address is the service's own or something else speaks for a forgery. Names that
 nobody else shares an address with.
 
 **References.** Fisher 1935; Cochran 1954 and Mantel, Haenszel 1959 on strata; Holm 1979 on many names;
-Sundara Raman et al., SIGCOMM 2023; tldr.fail on servers that cannot take a hello of two
-segments.
+Sundara Raman et al., SIGCOMM 2023; tldr.fail on servers that cannot take a hello of two segments.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 **How it shows.** The handshake works, for the filter has seen nothing yet. Then the ClientHello (or the HTTP request)
 names somebody, and from there nothing is heard: the hello is never acknowledged, or its first segment is and its tail,
-which completes the name, never; or some packets still come and then no more; or a reset, a close, an alert ends it. The
-same name fails again and again while other names at the same address are served.
+which completes the name, never; or some packets still come and then no more. The same name fails again and again while
+others are served meanwhile. Filters that reset, close or alert instead show in `rst_injection`, `tls_alerts` and, by
+comparison with other names, in `name_effect`.
 
 **What it cannot see.** Whether a server rejects a name by itself (with resets and alerts that looks the same);
 names hidden by ECH; who drops. Silence after one hello is nothing: packets get lost and servers hang. An ACK, though,
@@ -34,9 +35,7 @@ UNHEARD_FOR = 2 * SECOND  # three resends take 0.3 + 0.6 + 1.2 s at the least RT
 DEAD_FOR = 10 * SECOND  # a server application that answers later than this has been given up by every client
 HANDSHAKE_ACK = 1  # packet of the client that is neither SYN nor payload
 YOUNG = 20 * SECOND  # of talk
-RESTED = (
-    3 * SECOND
-)  # a pause after which a NAT or a balancer may have forgotten (RFC 5382 asks for hours; many take less)
+RESTED = 3 * SECOND  # a NAT or a balancer may have forgotten after that (RFC 5382 asks for hours; many take less)
 AGAIN = 2  # what befell the first attempt, or segment, befell the second, with a sign of life in between
 CONTROLS_WITHIN = 60 * SECOND  # of the failures, for "others were fine meanwhile"
 TWO_SEGMENTS = 1300  # bytes: a hello that fits no single segment on any common path

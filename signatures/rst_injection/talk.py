@@ -1,4 +1,7 @@
-"""What stands around a reset, and findings about it: the words of this folder."""
+"""What stands around a reset, and findings about it: the words of this folder.
+
+Figures such as "0 | 26" are flows that fire, benign | with interference; the folder's docstring says of how many.
+"""
 
 from __future__ import annotations
 
