@@ -12,6 +12,8 @@ import struct
 import threading
 import time
 
+from tests.lab import ports
+
 COOKIE = b"\x21\x12\xa4\x42"
 STUN_PORTS = {"whatsapp": 3478, "signal": 3478, "telegram": 1400, "google": 19302, "discord": 50004, "reflector": 597}
 _BINDING, _ALLOCATE = 0x0001, 0x0003
@@ -89,8 +91,7 @@ class Caller:
 
     def _open(self, relay: str) -> socket.socket:
         connection = socket.socket(socket.AF_INET6 if ":" in relay else socket.AF_INET, socket.SOCK_DGRAM)
-        if self.source and (":" in self.source) == (":" in relay):
-            connection.bind((self.source, 0))
+        ports.bind(connection, self.source)
         connection.connect((relay, STUN_PORTS[self.service]))
         connection.settimeout(0.5)
         return connection

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab import chat, namespace
+from tests.lab import chat, namespace, ports
 from tests.lab.calls import Caller
 from tests.lab.resolver import AAAA, A, Stub
 from tests.lab.tls13 import Browser
@@ -77,8 +77,9 @@ class Device:
         port_own = getattr(activity, "source_port", 0)
         if port_own:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if port_own or (activity.client and (":" in activity.client) == (":" in address)):
             connection.bind((activity.client or CLIENT, port_own))
+        else:
+            ports.bind(connection, activity.client)
         if getattr(activity, "ttl", 0):
             connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, activity.ttl)
         connection.settimeout(activity.patience)

@@ -13,6 +13,7 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import QuicProtocolVersion
 
+from tests.lab import ports
 from tests.lab.traffic import Quic
 
 _VERSIONS = {1: QuicProtocolVersion.VERSION_1, 2: QuicProtocolVersion.VERSION_2}
@@ -36,9 +37,8 @@ async def _fetch(address: str, activity: Quic) -> bool:
     if activity.large:
         _make_large(connection)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    own = activity.client if activity.client and (":" in activity.client) == (":" in address) else None
     carrier = socket.socket(family, socket.SOCK_DGRAM)
-    carrier.bind((own or ("::" if family == socket.AF_INET6 else "0.0.0.0"), 0))
+    ports.bind(carrier, activity.client)
     loop = asyncio.get_running_loop()
     _, protocol = await loop.create_datagram_endpoint(lambda: _Fetcher(connection), sock=carrier)
     protocol.connect((address, 443))

@@ -6,8 +6,8 @@ import random
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import ClassVar
 
+from tests.lab import ports
 from tests.lab.names import dns_name
 from tests.lab.packet import address_bytes, address_text
 from tests.lab.world import Site
@@ -89,8 +89,6 @@ def answer(message: bytes, sites: dict[str, Site], zone: Zone) -> bytes | None:
 class Stub:
     """The resolver of a device: asks over UDP, tries again, and keeps what it learnt."""
 
-    ports: ClassVar[set[int]] = set()  # that the device's questions had
-
     def __init__(
         self, server: str, dice: random.Random, source: str | None = None, tries: int = 3, patience: float = 2.0
     ):
@@ -104,8 +102,11 @@ class Stub:
         return self.known[name, kind]
 
     def _ask(self, name: str, kind: int) -> list[str]:
-        with self._connection() as connection:
+        family = socket.AF_INET6 if ":" in self.server else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as connection:
+            ports.bind(connection, self.source)
             connection.settimeout(self.patience)
+            connection.connect((self.server, 53))
             message = question(name, kind, self.dice.randrange(1 << 16))
             for _ in range(self.tries):
                 try:
@@ -117,20 +118,6 @@ class Stub:
                 except OSError:
                     continue
         return []
-
-    def _connection(self) -> socket.socket:
-        """From a port that no question had before: a second one from the same port would belong to the same flow."""
-        family = socket.AF_INET6 if ":" in self.server else socket.AF_INET
-        while True:
-            connection = socket.socket(family, socket.SOCK_DGRAM)
-            if self.source and (":" in self.source) == (":" in self.server):
-                connection.bind((self.source, 0))
-            connection.connect((self.server, 53))
-            port = connection.getsockname()[1]
-            if port not in self.ports:
-                self.ports.add(port)
-                return connection
-            connection.close()
 
 
 def _addresses(reply: bytes, kind: int) -> list[str]:
