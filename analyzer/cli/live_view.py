@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from analyzer import api
 from analyzer.cli.outlet import Manner
-from analyzer.report import Words, sentences
+from analyzer.report import Words, overview
 from analyzer.report.escape import visible
 from analyzer.report.redact import discreet
 from analyzer.report.words import N_
@@ -81,7 +81,7 @@ class View:
         now = time.monotonic()
         self._rested = now + REST * (now - self._asked)
         result = result if self._manner.circumvention else discreet(result)
-        result = sentences.in_language(result, self._words)
+        result = overview.in_language(result, self._words)
         self._result = api.only(result, self._target) if self._target else result
 
     def _picture(self) -> Group:
@@ -99,9 +99,9 @@ class View:
         else:
             facts.append(words.plural("{n} packet", "{n} packets", result.capture.packets))
             facts.append(words.plural("{n} connection", "{n} connections", result.coverage.flows))
-            for service in sentences.services(result, self._manner.everything)[:MOST_SERVICES]:
+            for service in overview.services(result, self._manner.everything)[:MOST_SERVICES]:
                 glyph, _, style = LOOK[service.state]
-                state = sentences.state(service.state, words, service.in_part)
+                state = overview.state(service.state, words, service.in_part)
                 lines.append(Text.assemble("  ", (glyph, style), " ", service.name, "  ", (state, style)))
         head = Text(" · ".join(facts), "bold")
         return Group(head, Text(), *lines, Text(), Text(words.say(HOW_TO_END), "dim"))

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from analyzer.report import evidence, filters, sentences
+from analyzer.report import evidence, filters, overview, sentences
 from analyzer.report.columns import show_pairs
 from analyzer.report.escape import visible
 from analyzer.report.labels import LABELS
@@ -80,7 +80,7 @@ def show(result: Result, row: int, console: Console, words: Words) -> None:
     """
     from rich.text import Text
 
-    result = sentences.in_language(result, words)
+    result = overview.in_language(result, words)
     assert result.flow_table is not None
     flow = result.flow_table.row(row)
     console.print(Text(_title(flow, words), "bold"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import analyzer
-from analyzer.report import coverage, evidence, filters, sentences
+from analyzer.report import coverage, evidence, filters, overview, sentences
 from analyzer.report.escape import code
 from analyzer.report.labels import COMPLETE, LABELS, SAFE
 from analyzer.report.moments import clock, day
@@ -38,7 +38,7 @@ def render(
     """
     result = result if full else forwardable(result, words)
     result = result if circumvention else discreet(result, words)
-    blocks = _Page(sentences.in_language(result, words), words, full, circumvention, everything).blocks()
+    blocks = _Page(overview.in_language(result, words), words, full, circumvention, everything).blocks()
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -52,7 +52,7 @@ class _Page:
 
     def blocks(self) -> Iterable[str]:
         result, words = self.result, self.words
-        headline = sentences.headline(result, words)
+        headline = overview.headline(result, words)
         yield f"# {headline}"
         yield self.facts(result.capture)
         yield f"> {words.say(COMPLETE if self.full else SAFE)}"
@@ -60,7 +60,7 @@ class _Page:
             yield code(result.error)
         elif result.capture.packets:
             yield self.services()
-            yield sentences.network(result.network, words, headline)
+            yield overview.network(result.network, words, headline)
             shown = result.shown(self.everything)
             proved = [verdict for verdict in shown if verdict.state not in TOGETHER]
             if proved:
@@ -92,9 +92,9 @@ class _Page:
         """A line per service, worst first."""
         words = self.words
         lines = [f"| {words.say('Service')} | {words.say('Answer')} |", "|---|---|"]
-        for line in sentences.services(self.result, self.everything, code):
-            said = f"**{sentences.state(line.state, words, line.in_part)}**"
-            if parts := sentences.parts(line, words, code):
+        for line in overview.services(self.result, self.everything, code):
+            said = f"**{overview.state(line.state, words, line.in_part)}**"
+            if parts := overview.parts(line, words, code):
                 said += ": " + words.listing(parts)
             lines.append(f"| {line.name} | {said} |")
         return "\n".join(lines) if len(lines) > 2 else ""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.report import coverage, evidence, filters, labels, sentences
+from analyzer.report import coverage, evidence, filters, labels, overview, sentences
 from analyzer.report.escape import visible
 from analyzer.report.moments import clock, day
 from analyzer.report.redact import discreet
@@ -47,7 +47,7 @@ def show(
     circumvention : bool
         Circumvention tools may be named.
     """
-    result = sentences.in_language(result if circumvention else discreet(result, words), words)
+    result = overview.in_language(result if circumvention else discreet(result, words), words)
     _Page(result, console, words, everything, circumvention).show()
 
 
@@ -68,7 +68,7 @@ class _Page:
         self.title(result.capture)
         self.line()
         worst = next((verdict.state for verdict in result.shown(self.everything)), None)
-        said = sentences.headline(result, self.words)
+        said = overview.headline(result, self.words)
         self.line(Text(said, LOOK[worst][2] if worst in ACCUSING else "bold"))
         if result.error is not None:
             self.line(Text(visible(result.error)))
@@ -123,14 +123,14 @@ class _Page:
 
     def services(self) -> None:
         """A line per service, worst first; what works, or cannot be told, together."""
-        lines = sentences.services(self.result, self.everything)
+        lines = overview.services(self.result, self.everything)
         alone = [line for line in lines if line.state not in TOGETHER or line.in_part]
         if lines:
             self.line()
         column = min(max((Text(line.name).cell_len for line in alone), default=0), self.width // 2)
         for line in alone:
-            said = Text(sentences.state(line.state, self.words, line.in_part), LOOK[line.state][2])
-            if parts := sentences.parts(line, self.words):
+            said = Text(overview.state(line.state, self.words, line.in_part), LOOK[line.state][2])
+            if parts := overview.parts(line, self.words):
                 said.append(Text(": " + self.words.listing(parts), "default"))
             wrapped = Text(line.name, "bold").wrap(self.console, column)
             first = Text("  ") + self.glyph(line.state) + wrapped[0]
@@ -139,13 +139,13 @@ class _Page:
                 self.line(more, 4)
         for state in TOGETHER:
             if names := [line.name for line in lines if line.state == state and not line.in_part]:
-                said = Text(sentences.state(state, self.words), LOOK[state][2])
+                said = Text(overview.state(state, self.words), LOOK[state][2])
                 said.append(": " + self.words.listing(names), "default")
                 self.line(said, 4, Text("  ") + self.glyph(state))
 
     def network(self, headline: str) -> None:
         network = self.result.network
-        said = sentences.network(network, self.words, headline)
+        said = overview.network(network, self.words, headline)
         if said:
             self.line()
             self.line(Text(said, "dim" if network.state == "normal" else "bold"))

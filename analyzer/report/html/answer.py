@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from analyzer.report import sentences
+from analyzer.report import overview, sentences
 from analyzer.report.html.marks import LOOKS, State, code, state
 from analyzer.report.phrases import AUXILIARY
 from analyzer.report.words import N_, Words
@@ -40,8 +40,8 @@ class Answer:
         self.say = words.say
 
     @cached_property
-    def services(self) -> list[sentences.Service]:
-        return sentences.services(self.result, self.everything, code)
+    def services(self) -> list[overview.Service]:
+        return overview.services(self.result, self.everything, code)
 
     @property
     def groups(self) -> Iterator[tuple[str, str]]:
@@ -55,14 +55,14 @@ class Answer:
             if names:
                 yield LOOKS[code_word], self.say(message, names=self.words.listing(names))
 
-    def _named(self, line: sentences.Service, code_word: str) -> str:
+    def _named(self, line: overview.Service, code_word: str) -> str:
         """A service with its roles in that state; empty when it has none."""
         if code_word not in ACCUSING and not used(line):
             return ""
         if code_word == "ok":
             return line.name if line.state == "ok" else ""
         mine = [verdict for verdict in line.verdicts if verdict.state == code_word]
-        parts = sentences.parts_of(line, mine, self.words, code)
+        parts = overview.parts_of(line, mine, self.words, code)
         if not parts or len(mine) == len(line.verdicts):
             return line.name if mine else ""
         return self.say("{service} ({part})", service=line.name, part=self.words.listing(parts))
@@ -83,13 +83,13 @@ class Answer:
             if more > 0:
                 said.append((self.words.plural("and {n} more", "and {n} more", more), ""))
             fine = [verdict for verdict in line.verdicts if verdict.state == "ok"]
-            if parts := sentences.parts_of(line, fine, self.words, code):
+            if parts := overview.parts_of(line, fine, self.words, code):
                 said.append((self.say(GROUPS["ok"], names=self.words.listing(parts)), ""))
             yield Line(state(line.state, self.words, line.in_part), line.name, tuple(said))
         if names := [self._with_roles(line) for line in self.services if line.state == "ok"]:
             yield Line(state("ok", self.words), "", ((self.words.listing(names), ""),))
 
-    def _with_roles(self, line: sentences.Service) -> str:
+    def _with_roles(self, line: overview.Service) -> str:
         roles = dict.fromkeys(filter(None, (sentences.role(v.role, self.words) for v in line.verdicts)))
         if not roles or not used(line):
             return line.name
@@ -116,6 +116,6 @@ class Answer:
         return self.words.listing(names[: 2 * NAMED])
 
 
-def used(line: sentences.Service) -> bool:
+def used(line: overview.Service) -> bool:
     """A known service that somebody uses for its own sake, not a connectivity check or a lookup."""
     return line.verdicts[0].service is not None and any(verdict.role not in AUXILIARY for verdict in line.verdicts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import analyzer
-from analyzer.report import coverage, pictures, sentences
+from analyzer.report import coverage, overview, pictures, sentences
 from analyzer.report.escape import visible
 from analyzer.report.html import advice, glossary
 from analyzer.report.html.answer import Answer, used
@@ -36,7 +36,7 @@ class Page:
     def __init__(self, result: Result, words: Words, prefix: str, full: bool, circumvention: bool, everything: bool):
         self.app = advice.recognise(result.capture)  # its name tells nothing about its owner
         result = result if full else forwardable(result, words)
-        self.result = sentences.in_language(result if circumvention else discreet(result, words), words)
+        self.result = overview.in_language(result if circumvention else discreet(result, words), words)
         self.words, self.prefix = words, prefix
         self.full, self.circumvention, self.everything = full, circumvention, everything
         self.say = words.say
@@ -67,11 +67,11 @@ class Page:
     # -- the answer --------------------------------------------------------------------------------------------
     @cached_property
     def headline(self) -> str:
-        return sentences.headline(self.result, self.words)
+        return overview.headline(self.result, self.words)
 
     @cached_property
     def network(self) -> str:
-        return sentences.network(self.result.network, self.words, self.headline)
+        return overview.network(self.result.network, self.words, self.headline)
 
     def summary(self, verdict: Verdict) -> str:
         return self.answer.summary(verdict)

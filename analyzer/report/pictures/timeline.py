@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from analyzer.plot import timeline as plot
-from analyzer.report import sentences
+from analyzer.report import overview, sentences
 from analyzer.report.moments import clock
 from analyzer.report.pictures.twice import Twice, tail
 from analyzer.report.words import N_, Words
@@ -58,7 +58,7 @@ def _rows(result: Result, flows: Table, words: Words) -> Iterable[plot.Row]:
     start = result.capture.start or 0
     by_target: dict[str, np.ndarray] = {}
     controls = {c.target for verdict in result.answers if verdict.state in ACCUSING for c in verdict.controls}
-    for line in sentences.services(result):
+    for line in overview.services(result):
         group = line.name
         for verdict in line.verdicts:
             at = by_target.setdefault(verdict.target, np.flatnonzero(flows.target == verdict.target))

@@ -9,7 +9,7 @@ import pytest
 from analyzer import result as codes
 from analyzer import signature as axes
 from analyzer.errors import UsageError
-from analyzer.report import causes, labels, phrases, sentences
+from analyzer.report import causes, labels, overview, phrases
 from analyzer.report.words import SOURCE, Words, languages
 from tests.analyzer.report import catalogue
 from tests.analyzer.report.languages import Pseudo
@@ -50,7 +50,7 @@ def test_every_accusing_state_can_be_said_with_every_trigger():
         for trigger in axes.TRIGGERS:
             assert (state, phrases.RECOGNISED[trigger]) in phrases.FOUND
     assert {state for state in codes.STATES if state != "insufficient"} <= {state for state, _ in phrases.FOUND}
-    assert set(codes.STATES) == sentences.HEADLINES.keys() - {None}
+    assert set(codes.STATES) == overview.HEADLINES.keys() - {None}
 
 
 def test_circumvention_is_named_only_in_sentences_of_its_own():
