@@ -29,6 +29,7 @@ from analyzer.dns_answers import (
     flows_of,
     is_public,
     known_domain,
+    names_of_services,
 )
 from analyzer.dns_evidence import FEW, SHOWN, SURE, DnsEvidence
 from analyzer.exact import fisher
@@ -39,7 +40,6 @@ METHOD = "dns_denial"
 
 SECOND = 1_000_000_000
 BLOCKED, CENSORED, FILTERED = 15, 16, 17  # RFC 8914 §4.16 to §4.18
-USED_BY_PEOPLE = ("messenger", "social", "domestic")
 OTHERS = 2  # domains that the same resolver answers meanwhile
 COPIES = 3  # questions lost one after the other: once in 1,000 at 10 % loss
 UNHEARD_FOR = 4 * SECOND  # the first repetition of the slowest stub resolvers comes after 5 s, less their timer's grain
@@ -156,7 +156,8 @@ def _denied(evidence: DnsEvidence, known: Knowledge) -> None:
     sinks = [n for n in np.unique(m.address).tolist() if n >= 0 and place(text(n) or "") is Place.SINK]
     denies = (evidence.answers.denies & (m.rcode != SERVFAIL)) | np.isin(m.address, sinks)
     gives = (m.address >= 0) & ~np.isin(m.address, sinks)
-    for name, owner in _of_services(np.unique(m.name[denies]).tolist(), evidence.seen, known):
+    denied = names_of_services(np.unique(m.name[denies]).tolist(), evidence.seen, known)
+    for name, owner in list(denied.items())[:MOST_NAMES]:
         mine = m.name == name
         for resolver in np.unique(m.resolver[mine & denies]).tolist():
             here = m.resolver == resolver
@@ -172,12 +173,6 @@ def _denied(evidence: DnsEvidence, known: Knowledge) -> None:
             if len(elsewhere):
                 evidence.note(DISAGREE, picked, genuine=elsewhere[:SHOWN], position="endpoint")
             evidence.note(OTHERS_ANSWERED, picked, position="endpoint", domains_answered=len(domains))
-
-
-def _of_services(names: list[int], seen: Seen, known: Knowledge) -> list[tuple[int, tuple[str, str]]]:
-    """Those names that belong to services that people use, with service and domain."""
-    owners = ((name, known_domain(seen.text(name) or "", known)) for name in names)
-    return [(name, owner) for name, owner in owners if owner and known.kind(owner[0]) in USED_BY_PEOPLE][:MOST_NAMES]
 
 
 def _beyond_zone(evidence: DnsEvidence, i: int, apex: str) -> bool:
@@ -199,7 +194,8 @@ def _unanswered(answers: Answers, known: Knowledge) -> list[Finding]:
         named = here & (q.name == mine.name[0])
         text = seen.text(mine.name[0]) or ""
         if is_public(text) and not (named & heard).any():
-            found += _one_silence(seen, known, mine, q[here & heard], text, flows_of(seen, q[named]))
+            around = here & (heard | silent) & np.isin(q.name, q.name[here & heard])
+            found += _one_silence(seen, known, mine, q[around], text, flows_of(seen, q[named]))
     return found
 
 
@@ -218,11 +214,13 @@ def _repeated(questions: Table, rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _one_silence(
-    seen: Seen, known: Knowledge, mine: Table, heard: Table, name: str, flows: tuple[int, ...]
+    seen: Seen, known: Knowledge, mine: Table, around: Table, name: str, flows: tuple[int, ...]
 ) -> list[Finding]:  # fmt: skip
+    """What to say of a name's silence, beside questions for names that were answered, some of them perhaps not at once."""
     first, last = int(mine.ts.min()), int(mine.last.max())
-    near = heard[(heard.ts >= first - MEANWHILE) & (heard.ts <= last + MEANWHILE)]
-    others = near[np.array([domain(seen.text(n) or "") != domain(name) for n in near.name.tolist()], bool)]
+    near = around[(around.ts >= first - MEANWHILE) & (around.ts <= last + MEANWHILE)]
+    near = near[np.array([domain(seen.text(n) or "") != domain(name) for n in near.name.tolist()], bool)]
+    others, lost = near[near.answers > 0], near[(near.answers == 0) | (near.times > 1)]
     during = others[(others.ts > first) & (others.ts < last)]
     domains = len({domain(seen.text(n) or "") for n in others.name.tolist()})
     if last - first < UNHEARD_FOR or not len(during) or domains < OTHERS:
@@ -231,7 +229,10 @@ def _one_silence(
     sure = known_domain(name, known) is not None or known.is_resolver(seen.text(mine.resolver[0]) or "")
     rule = UNANSWERED if sure else UNKNOWN_UNANSWERED
     tried, fine = attempts(mine, np.sort(others.ts)), attempts(others, np.sort(mine.ts))
-    p = fisher(tried, tried, 0, fine)
+    stumbled = min(attempts(lost, np.sort(mine.ts)), fine)
+    p = fisher(tried, tried, stumbled, fine)
+    if stumbled and p > FEW:
+        return []  # the line loses questions for other names too
     method = Method("drop", "dns_name", "in_path", name)
     measured = {
         "questions": int(mine.times.sum()),

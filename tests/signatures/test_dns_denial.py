@@ -120,6 +120,17 @@ def test_silences_that_happen(lookups):
     assert not {"dns.name_unanswered"} & set(fired(lookups))
 
 
+def test_a_line_that_loses_other_questions_too():
+    """Asked again with the same identifier, or anew: both were lost at first."""
+    dns = Lookups().others(2)
+    for i, name in enumerate(("a.example.org", "b.example.net", "c.example.edu", "d.example.info")):
+        dns.ask(name, after=11_000)
+        (dns.again() if i % 2 else dns.ask(name, after=2_000)).answer("203.0.113.80")
+        dns.ask(NAME, after=11_000).again()
+    dns.others(2, start=2)
+    assert set(fired(dns)) == set()
+
+
 def test_verdicts():
     late = Lookups(at=90_000).ask("late.example.com").answer("93.184.1.1").packets
     denied = analyze(Lookups().others().ask(NAME).answer(rcode=3, zone=".").packets, loaded=LOADED)
