@@ -18,6 +18,7 @@ from analyzer.tables import Table
 A, AAAA = 1, 28
 AA, TC, RA = 0x0400, 0x0200, 0x0080  # header flags (RFC 1035 §4.1.1)
 SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
+FOR_PEOPLE = ("messenger", "social", "domestic")  # kinds of services whose names are held to their addresses
 MOST_NAMES = 200  # held against all others one by one; where more are tampered with, these speak for the rest
 ATTEMPT, AT_ONCE = 10_000_000_000, 1_000_000_000  # ns: repeated within the first by habit, within the second at once
 _PORT, _UDP = 53, 17
@@ -53,6 +54,15 @@ def known_domain(name: str, known: Knowledge) -> tuple[str, str] | None:
         if shorter is not None and shorter.service == label.service:
             return label.service, suffix
     return None
+
+
+def names_of_services(names: Iterable[int], seen: Seen, known: Knowledge) -> dict[int, tuple[str, str]]:
+    """Those interned names that belong to services for people, with service and domain.
+
+    Checks and push services are not among them: portals, and their operators' other addresses, lead those elsewhere.
+    """
+    owners = ((name, known_domain(seen.text(name) or "", known)) for name in names)
+    return {name: owner for name, owner in owners if owner and known.kind(owner[0]) in FOR_PEOPLE}
 
 
 class Answers:

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.addresses import Place, place
-from analyzer.dns_answers import AA, RA, SERVFAIL, TC, Answers, domain, is_public, known_domain
+from analyzer.addresses import Place
+from analyzer.dns_answers import AA, RA, SERVFAIL, TC, Answers, domain, is_public
 from analyzer.dns_evidence import SHOWN, DnsEvidence
 from analyzer.dns_habits import Habits
 from analyzer.signature import Finding, Finished, Knowledge, Rule, Seen, Wants, Witness
-from analyzer.tables import Stage
+from signatures.dns_tampering.whereabouts import OTHERS, Whereabouts
 from signatures.knowledge.forged_answers import pools
 
 METHOD = "dns_tampering"
@@ -36,8 +36,6 @@ ONE_RACE = 10 * SECOND  # answers to a question that was not captured: later one
 TTL_APART = 3  # hops: routes shift by one or two
 UNREACHABLE = (3 * 256 + 3, 65536 + 1 * 256 + 4)  # ICMP: nothing listens on that port
 STILL_THERE = 5 * SECOND  # a resolver that just stopped is not a machine that never answered
-USED_BY_PEOPLE = ("messenger", "social", "domestic")
-OTHERS = 2  # domains that must be answered as names should, before one name can be an exception
 
 
 def _rule(name: str, strength: str, family: str, says: str, blind: str, source: str, **more: Any) -> Rule:
@@ -158,61 +156,16 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     answers = Answers(seen)
     if not len(answers):
         return []
-    evidence, habits, where = DnsEvidence(answers), Habits(answers), _Whereabouts(answers, known)
+    evidence, habits, where = DnsEvidence(answers), Habits(answers), Whereabouts(answers, known)
     _contradictions(evidence, habits, where)
     _documented(evidence, habits, where)
     _elsewhere(evidence, habits, where)
     _nobody_there(evidence)
     _unusual(evidence, habits, where)
-    return [*evidence.findings(), *evidence.effects(NAME_EFFECT, NAME_EFFECT_FEW), *where.alike()]
+    return [*evidence.findings(), *evidence.effects(NAME_EFFECT, NAME_EFFECT_FEW), *_alike(where)]
 
 
-class _Whereabouts:
-    """Where names were said to be, and whether that can be."""
-
-    def __init__(self, answers: Answers, known: Knowledge):
-        self.answers, self.known, self.seen = answers, known, answers.seen
-        text = self.seen.text
-        m, rows = answers.messages, answers.rows
-        kinds = {n: place(text(n) or "") for n in np.unique(rows.address).tolist() if n >= 0}
-        self.places = {number: kind for number, kind in kinds.items() if kind is not Place.PUBLIC}
-        owners = ((n, known_domain(text(n) or "", known)) for n in np.unique(m.name).tolist())
-        # of names; checks and push services are led elsewhere by portals and by their operators' other addresses
-        self.services = {n: owner[0] for n, owner in owners if owner and known.kind(owner[0]) in USED_BY_PEOPLE}
-        fine = (m.address >= 0) & ~np.isin(m.address, list(self.places))
-        names = (text(n) or "" for n in np.unique(m.name[fine]).tolist())
-        self._ordinary = {domain(name) for name in names if is_public(name)}
-        a = self.seen.attempts
-        a = a[(a.proto == 6) & (a.stage == Stage.SERVED) & np.isin(a.name, m.name)]
-        self._served = {*zip(a.name.tolist(), a.server.tolist(), strict=True)}
-
-    def alone(self, name: int) -> bool:
-        """Whether enough names of other domains were answered with public addresses."""
-        return len(self._ordinary - {domain(self.seen.text(name) or "")}) >= OTHERS
-
-    def served(self, name: int, address: int) -> bool:
-        """Whether a client had a conversation under this name at that address: then the answer was right."""
-        return (name, address) in self._served
-
-    def alike(self) -> list[Finding]:
-        """Where every name leads to one private address, none of them is blocked."""
-        m = self.answers.messages
-        private = np.isin(m.address, [n for n, kind in self.places.items() if kind is Place.PRIVATE])
-        names = {domain(t) for n in np.unique(m.name[private]).tolist() if is_public(t := self.seen.text(n) or "")}
-        if len(names) <= OTHERS or self._ordinary or len(np.unique(m.address[private])) > 1:
-            return []
-        rows = np.flatnonzero(private)
-        address = self.seen.text(m.address[rows[0]])
-        witnesses = tuple(Witness(int(frame), "baseline") for frame in m.frame[rows[:SHOWN]])
-        measured = {"domains": len(names), "answered": address}
-        return [
-            Finding(
-                ALIKE, f"address {address}", self.answers.flows(rows.tolist()), int(m.ts[rows].max()), measured, witnesses
-            )
-        ]  # fmt: skip
-
-
-def _contradictions(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None:
+def _contradictions(evidence: DnsEvidence, habits: Habits, where: Whereabouts) -> None:
     """Questions that were answered more often than they were asked, with answers that cannot both be right."""
     answers = evidence.answers
     m, questions = answers.messages, answers.questions
@@ -241,7 +194,7 @@ def _contradict(one: tuple[int, frozenset[int]], other: tuple[int, frozenset[int
     return one[0] != other[0] or (one[1] != other[1] and not one[1] & other[1])
 
 
-def _unlike(i: int, j: int, answers: Answers, where: _Whereabouts) -> bool:
+def _unlike(i: int, j: int, answers: Answers, where: Whereabouts) -> bool:
     """Two answers to one question that one machine would not both make."""
     m = answers.messages
     form = [(m.edns[k], m.flags[k] & (AA | RA), m.malformed[k]) for k in (i, j)]
@@ -249,7 +202,7 @@ def _unlike(i: int, j: int, answers: Answers, where: _Whereabouts) -> bool:
     return form[0] != form[1] or nowhere or abs(int(m.ttl[i]) - int(m.ttl[j])) >= TTL_APART
 
 
-def _strangeness(i: int, answers: Answers, habits: Habits, where: _Whereabouts) -> int:
+def _strangeness(i: int, answers: Answers, habits: Habits, where: Whereabouts) -> int:
     """In how many ways an answer departs from its resolver's habits; the real one departs least, and loses the race."""
     m = answers.messages
     odd = sum(bool(trait[i]) for trait in habits.traits.values())
@@ -258,7 +211,7 @@ def _strangeness(i: int, answers: Answers, habits: Habits, where: _Whereabouts) 
     return int(odd + (not m.edns[i] and answers.questions.edns[m.question[i]]))
 
 
-def _documented(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None:
+def _documented(evidence: DnsEvidence, habits: Habits, where: Whereabouts) -> None:
     """Addresses and aliases that stand in documented forged answers."""
     answers = evidence.answers
     rows, text = answers.rows, answers.seen.text
@@ -273,7 +226,7 @@ def _documented(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> N
             evidence.note(rule, [i], position=habits.place(i), documented=pool.id, source=pool.source)
 
 
-def _elsewhere(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None:
+def _elsewhere(evidence: DnsEvidence, habits: Habits, where: Whereabouts) -> None:
     """Known services that were said to be where they cannot be, while other names were answered as usual."""
     rows = evidence.answers.rows
     named = np.flatnonzero(np.isin(rows.name, list(where.services)) & (rows.address >= 0))
@@ -314,7 +267,7 @@ def _nobody_there(evidence: DnsEvidence) -> None:
             evidence.note(NO_RESOLVER, [i], position="elsewhere", unreachable_frame=int(errors.frame[same][0]))
 
 
-def _unusual(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None:
+def _unusual(evidence: DnsEvidence, habits: Habits, where: Whereabouts) -> None:
     """Answers that depart from what their resolver is used to."""
     m, text = evidence.answers.messages, evidence.seen.text
     public = np.isin(m.name, [n for n in np.unique(m.name).tolist() if is_public(text(n) or "")])
@@ -327,3 +280,21 @@ def _unusual(evidence: DnsEvidence, habits: Habits, where: _Whereabouts) -> None
     suspected = np.isin(m.name, m.name[evidence.tampered]) | np.isin(m.name, list(where.services))
     for i in np.flatnonzero(odd & suspected).tolist():
         evidence.note(UNLIKE, [i], departs_in=sorted(trait for trait, has in habits.traits.items() if has[i]))
+
+
+def _alike(where: Whereabouts) -> list[Finding]:
+    """Where every name leads to one private address, none of them is blocked."""
+    m = where.answers.messages
+    private = np.isin(m.address, [n for n, kind in where.places.items() if kind is Place.PRIVATE])
+    names = {domain(t) for n in np.unique(m.name[private]).tolist() if is_public(t := where.seen.text(n) or "")}
+    if len(names) <= OTHERS or where.ordinary or len(np.unique(m.address[private])) > 1:
+        return []
+    rows = np.flatnonzero(private)
+    address = where.seen.text(m.address[rows[0]])
+    witnesses = tuple(Witness(int(frame), "baseline") for frame in m.frame[rows[:SHOWN]])
+    measured = {"domains": len(names), "answered": address}
+    return [
+        Finding(
+            ALIKE, f"address {address}", where.answers.flows(rows.tolist()), int(m.ts[rows].max()), measured, witnesses
+        )
+    ]  # fmt: skip
