@@ -3,7 +3,7 @@
 **How it shows.** Two different answers come to one question; or one comes sooner than the resolver can answer, from
 another distance, or in another form than everything else it says; or an address answers that serves no DNS at all; or
 the answer itself gives it away, because no public name leads there. A forger that only denies (no such name, refused,
-empty) is told by the same marks.
+empty) is told by the same marks. `whereabouts` says where names lead, and whether that can be.
 
 **What it cannot see.** A resolver's own policy, which is an honest answer to a question that its operator decided
 (`dns_denial`); a forger that copies distance and form, waits, and drops the real answer, with an address that could be
