@@ -115,7 +115,7 @@ ALL = [  # a table, one scenario after the other
     _path("nat-timeout-server", "The same at the server's end: resets look like the server's",
         Forget(5.0, Reset(flags="R", headers=Headers(ttl="peer", ipid=0))), "nat_timeout", _IDLE, path=FAR_BOX),
     _path("outage", "Five seconds of nothing for everybody", Drop(), "outage", begins=6.0, ends=11.0),
-    _path("outage-to-end", "From the eighth second on nothing passes", Drop(), "outage", begins=8.0),
+    _path("outage-to-end", "From the eighth second on nothing passes", Drop(), "outage", begins=8.4),
     _path("outage-one-way", "Four seconds without downstream", Drop(direction="down"), "outage", begins=6.0,
         ends=10.0),
     _path("handover", "A handover: everything two seconds late for a while", Slow(2.0, "both"), "handover",
