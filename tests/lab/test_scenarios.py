@@ -169,6 +169,11 @@ def test_two_runs_may_differ_in_whom_chance_met_and_in_nothing_else(tmp_path: Pa
     assert len(compare.differences(one, harmed)) == 3  # a flow less, a misfortune less, a reset more
     fewer = rows_of(tmp_path / "fewer", f"0,tcp,a,3,b,443,x,{lost},0.3")
     assert compare.differences(one, fewer) == ["-1 tcp a b 443 x genuine"]
+    assert not compare.by_chance(one, fewer), "a half of them is more than chance"
+    assert not compare.by_chance(one, harmed)
+    many = rows_of(tmp_path / "many", *(f"{i},tcp,a,{i},b,443,x,{lost},0.3" for i in range(8)))
+    some = rows_of(tmp_path / "some", *(f"{i},tcp,a,{i},b,443,x,{lost},0.3" for i in range(7)))
+    assert compare.by_chance(many, some)
 
 
 # -- judging -------------------------------------------------------------------------------------------------------
