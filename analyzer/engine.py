@@ -116,8 +116,7 @@ class Analysis:
             self._ja3 |= ja3_of(done)
         found: list[Finding] = []
         for module in self.loaded.signatures:
-            mask = module.WANTS.flows(done.flows)
-            if mask.any():
+            if hasattr(module, "detect") and (mask := module.WANTS.flows(done.flows)).any():
                 found += module.detect(done.take(mask), self.loaded.knowledge)
         self._enter(found, findings)
         exhibits.add(done, found)

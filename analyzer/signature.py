@@ -1,8 +1,9 @@
 """The words that signatures speak.
 
 A signature is a module: a docstring (what it is, how it shows on the wire, what it cannot see, references), `METHOD`,
-`RULES`, `WANTS`, and two pure functions, `detect` (facts inside one flow) and, optionally, `across` (facts over many).
-Both return findings; a finding is one rule firing on one subject, with measured values and the frames that prove it.
+`RULES`, and one or both of two pure functions: `detect` (facts inside one flow, of those that `WANTS` picks) and `across`
+(facts over many). Both return findings; a finding is one rule firing on one subject, with measured values and the frames
+that prove it.
 A finding never decides: `analyzer.verdict` combines them with controls and with what the capture cannot show.
 """
 
@@ -217,20 +218,10 @@ class Knowledge(Protocol):
         """Whether it is an address of a public DNS resolver."""
 
 
-class Signature(Protocol):
-    """What a signature module looks like from outside."""
-
-    METHOD: str
-    RULES: tuple[Rule, ...]
-    WANTS: Wants
-
-    def detect(self, done: Finished, known: Knowledge) -> list[Finding]: ...
-
-
 class Loaded(NamedTuple):
     """Signatures with their knowledge, as the engine is handed them."""
 
-    signatures: tuple[Any, ...]  # modules of the shape of `Signature`
+    signatures: tuple[Any, ...]  # modules
     knowledge: Knowledge
     version: str  # hash of all rules and data
     date: str  # newest date of the services data

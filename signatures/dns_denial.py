@@ -33,7 +33,7 @@ from analyzer.dns_answers import (
 )
 from analyzer.dns_evidence import FEW, SHOWN, SURE, DnsEvidence
 from analyzer.exact import fisher
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness
 from analyzer.tables import Table
 
 METHOD = "dns_denial"
@@ -123,12 +123,6 @@ RULES = (
     SAID_SO, ON_REQUEST, DOMAIN_DENIED, NAME_DENIED, DISAGREE, OTHERS_ANSWERED, UNANSWERED, UNKNOWN_UNANSWERED,
     SILENCE_EFFECT, SILENCE_EFFECT_FEW,
 )  # fmt: skip
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing is decided inside one conversation: a denial is judged beside other answers."""
-    return []
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:

@@ -29,7 +29,7 @@ import numpy as np
 from analyzer.addresses import client_network
 from analyzer.controls import GAVE_UP, Fate, counted, fates, groups_of
 from analyzer.exact import fisher, holm
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness
 from analyzer.tables import Cut, End, Stage, Table, Vantage
 
 METHOD = "lost_clients"
@@ -95,12 +95,6 @@ DENIED = _rule(
 )  # fmt: skip
 
 RULES = (UNHEARD, BROKEN_OFF, DENIED, HALF_SAID, NETWORK_SILENT)
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: one client that falls silent has left its network."""
-    return []
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:

@@ -23,7 +23,7 @@ import numpy as np
 from analyzer.addresses import client_network, networks
 from analyzer.controls import Fate, counted, fates, groups_of
 from analyzer.exact import Counts, fisher, holm, stratified_fisher, tally
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness
 from analyzer.tables import End, Stage, Table, Vantage
 
 METHOD = "name_effect"
@@ -106,13 +106,6 @@ _ACTION = {
     int(Fate.SILENT): "drop", int(Fate.STALLED): "delayed_drop", int(Fate.RESET): "rst", int(Fate.CLOSED): "fin",
     int(Fate.ALERT): "tls_alert", int(Fate.FINE): "rst",
 }  # fmt: skip
-
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: an effect is a matter of many flows."""
-    return []
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:

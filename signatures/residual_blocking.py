@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.controls import RESIDUAL, Fate, attempt_numbers, fates, groups_of
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness
 from analyzer.tables import Table, Vantage
 
 METHOD = "residual_blocking"
@@ -40,12 +40,6 @@ ONCE = Rule(
 )  # fmt: skip
 
 RULES = (REPEATED, ONCE)
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: one connection has no aftermath of its own."""
-    return []
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:

@@ -13,9 +13,7 @@ clocks; Weaver, Sommer, Paxson, NDSS 2009.
 
 from __future__ import annotations
 
-import numpy as np
-
-from analyzer.signature import Finding, Finished, Knowledge, Rule, Wants
+from analyzer.signature import Rule
 
 METHOD = "two_captures"
 
@@ -42,9 +40,3 @@ DROPPED = Rule(
 )  # fmt: skip
 
 RULES = (FORGED, REWRITTEN, DROPPED)
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: one capture alone cannot say it."""
-    return []

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.exact import fisher
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness
 from analyzer.tables import Cut, Table, Vantage
 
 METHOD = "volume_freeze"
@@ -89,13 +89,6 @@ OTHERS_PASS_FEW = _rule(
     action=None,
 )  # fmt: skip
 RULES = (STOPPED, TWICE, SAME, OTHERS_PASS, OTHERS_PASS_FEW)
-
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: that a transfer never went on is known only when the capture has ended."""
-    return []
 
 
 class _Leg(NamedTuple):

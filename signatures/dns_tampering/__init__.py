@@ -25,7 +25,7 @@ from analyzer.addresses import Place
 from analyzer.dns_answers import AA, RA, SERVFAIL, TC, Answers, domain, is_public
 from analyzer.dns_evidence import SHOWN, DnsEvidence
 from analyzer.dns_habits import Habits
-from analyzer.signature import Finding, Finished, Knowledge, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Knowledge, Rule, Seen, Witness
 from signatures.dns_tampering.whereabouts import OTHERS, Whereabouts
 from signatures.knowledge.forged_answers import pools
 
@@ -143,12 +143,6 @@ RULES = (
     TWO_ANSWERS, TWO_MACHINES, IMPOSSIBLE, KNOWN_PAGE, KNOWN_SINK, ANOTHER_OWNER, SHARED, NO_RESOLVER, TOO_FAST, DISTANCE,
     UNLIKE, NAME_EFFECT, NAME_EFFECT_FEW, ALIKE,
 )  # fmt: skip
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing is decided inside one conversation: an answer is judged beside all others."""
-    return []
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.controls import groups_of
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen
 from analyzer.tables import Stage, Table, Vantage
 from signatures.ip_blocking.scene import ADDRESSES, AROUND, SECOND, Extent, Scene
 
@@ -74,12 +74,6 @@ UNHEARD = _rule(
 )  # fmt: skip
 
 RULES = (SILENT, SERVICE, SERVICES, DIED_TOO, PORT, UNHEARD)
-WANTS = Wants(lambda flows: np.zeros(len(flows), bool), packets=False)
-
-
-def detect(done: Finished, known: Knowledge) -> list[Finding]:
-    """Nothing: one silent connection is nothing."""
-    return []
 
 
 def across(seen: Seen, known: Knowledge) -> list[Finding]:
