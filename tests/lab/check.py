@@ -103,11 +103,17 @@ def numbers(text: str) -> Iterable[int]:
         yield from range(int(first), int(last or first) + 1)
 
 
+def _capture(folder: Path, vantage: str) -> Path:
+    """The whole capture of a scenario, where there is one; a vantage that is no example is kept apart."""
+    file = folder / f"{vantage}.pcapng"
+    return file if file.exists() else folder / "proof" / file.name
+
+
 class Scene:
     """Both captures of one scenario, and what they have in common."""
 
     def __init__(self, folder: Path):
-        self.frames = {vantage: load(folder / f"{vantage}.pcapng") for vantage in ("client", "server")}
+        self.frames = {vantage: load(_capture(folder, vantage)) for vantage in ("client", "server")}
         self.identities = {
             vantage: Counter(seen.identity for seen in frames if seen) for vantage, frames in self.frames.items()
         }
@@ -234,8 +240,8 @@ def main(folders: list[str]) -> None:
     total: Counter[tuple[str, bool]] = Counter()
     broken, skipped = [], 0
     for truth in sorted(each for folder in folders for each in Path(folder).rglob("truth.csv")):
-        if not all((truth.parent / f"{vantage}.pcapng").exists() for vantage in ("client", "server")):
-            skipped += 1  # spoiled on purpose, or one vantage: frames cannot be compared
+        if not all(_capture(truth.parent, vantage).exists() for vantage in ("client", "server")):
+            skipped += 1  # spoiled on purpose: frames cannot be compared
             continue
         held, wrong = check(truth.parent)
         total += held

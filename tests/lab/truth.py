@@ -23,6 +23,7 @@ COLUMNS = (
     "flow", "protocol", "client", "client_port", "server", "server_port", "name", "label", "cause", "trigger", "trigger_detail",
     "action", "position", "parameters", "start", "client_packets", "server_packets", "client_frames", "server_frames",
 )  # fmt: skip
+PROOF = "proof"  # folder of captures that are no example of anything, and only show what happened
 _ROLES = ("trigger", "forged", "rewritten", "taken", "dropped", "held")
 _NAMED = {"sni": "sni", "http_host": "host", "dns_name": "qname"}  # trigger -> what the box read
 _RATES = {"police", "shape", "random_loss", "ack_drop"}
@@ -93,7 +94,10 @@ def write(scenario: Scenario, folder: Path) -> None:
             phone.render(records, folder / "phone.pcap", scenario.clients)
         if defect:
             capture_file.write(folder / f"{vantage}.pcap", (kept.record for kept in sights[vantage].frames))
-        if defect or vantage not in scenario.vantages:
+        if vantage not in scenario.vantages:
+            (folder / PROOF).mkdir(exist_ok=True)
+            file.rename(folder / PROOF / file.name)
+        elif defect:
             file.unlink()
     boxes = [_Log(folder / "box.jsonl", scenario.rules_of(False))]
     if scenario.topology.device:
