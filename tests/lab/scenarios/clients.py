@@ -40,7 +40,7 @@ def _seen(name: str, about: str, action, visit: Activity = _VISIT, path: Delays 
           trigger: Trigger = _NAME, **more) -> Scenario:  # fmt: skip
     more = {"does": _visits(visit), "vantages": ("server",), "tail": _PATIENCE} | more
     clients = tuple(dict.fromkeys(activity.client for activity in more["does"]))
-    rules = (Rule(trigger, action, more.pop("cause", "")),) if action else ()
+    rules = (Rule(trigger, action, more.pop("cause", ""), begins=more.pop("begins", 0.0)),) if action else ()
     return Scenario(f"clients-{name}", "clients", about, rules=rules, path=path, clients=clients, **more)
 
 
@@ -86,7 +86,7 @@ ALL = [  # a table, one scenario after the other
         attempts(WA, 3, 4, down=60_000, pace=(200, 2000)), tail=1.0),
     _seen("address-down", "By address: what the server answers never arrives", Drop(direction="down"), _MTPROTO,
         trigger=Trigger(addresses=("149.154.167.51",), clients=_FILTERED)),
-    _seen("left", "The clients of one network leave it at the same moment", Drop(), cause="no_connectivity",
+    _seen("left", "The clients of one network leave it at the same moment", Drop(), cause="no_connectivity", begins=6.0,
         trigger=Trigger(clients=_FILTERED), does=_visits(Chat(address="149.154.167.51", at=0.5, messages=20, pause=0.5))),
     _seen("bad-cell", "A radio cell that is deaf for seconds at a time", Lose(bursts=(0.03, 0.05, 0.95)), cause="loss",
         trigger=Trigger(clients=_FILTERED)),
