@@ -17,7 +17,7 @@ from tests.lab.namespace import why_not
 from tests.lab.scenario import Scenario
 from tests.lab.scenarios import SCENARIOS
 
-_SIDE_BY_SIDE = 10
+_SIDE_BY_SIDE = 16
 _LONGEST = 180  # seconds for one scenario
 _LATE = 5_000  # microseconds at the 99th percentile; a box as late as that blurs what it does
 _INDEX = (
