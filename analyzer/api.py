@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import IO
 
 from analyzer.engine import Analysis, unusable
+from analyzer.errors import UsageError
 from analyzer.result import CaptureInfo, Result
 from analyzer.signature import Loaded
 from analyzer.sources import Source, open_source
 
 __all__ = ["Result", "analyze", "demo_capture", "follow", "open_capture", "unusable"]
 
+NEAREST = 3  # targets offered in place of one that is not there; of known services only, which are nobody's secret
 Where = str | os.PathLike | IO[bytes] | bytes
 
 
@@ -76,6 +79,8 @@ def analyze(
     ------
     CaptureError
         The capture cannot be used at all. Damage further on is no error: it is in `Result.coverage`.
+    UsageError
+        There is no verdict about the `target`.
     """
     source = where if isinstance(where, Source) else open_capture(where, name=name)
     *_, result = follow(source, loaded, progress=progress, with_ja3=with_ja3)
@@ -143,11 +148,22 @@ def capture_info(source: Source) -> CaptureInfo:
 
 
 def only(result: Result, target: str) -> Result:
-    """The result with only the verdicts about one service id, service role or name."""
+    """The result with only the verdicts about one service id, service role or name.
+
+    Raises
+    ------
+    UsageError
+        There is none: that would read as "nothing was found".
+    """
     wanted = target.lower()
     keep = tuple(
         v
         for v in result.answers
         if wanted in (v.target.lower(), v.service, f"{v.service}/{v.role}") or v.target.lower().endswith("." + wanted)
     )
+    if not keep:
+        known = {word.lower() for v in result.answers if v.service for word in (v.service, v.target)}
+        meant = get_close_matches(wanted, sorted(known), NEAREST)
+        hint = f"; did you mean {' or '.join(map(repr, meant))}?" if meant else ""
+        raise UsageError(f"there is no verdict about {target!r} in this capture{hint}")
     return replace(result, answers=keep)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from analyzer import api
 from analyzer.capture_writer import CaptureWriter
 from analyzer.decode import Frames, Packets, decode
 from analyzer.errors import UsageError
@@ -32,13 +33,11 @@ def chosen(result: Result, target: str | None) -> list[Verdict]:
     UsageError
         There is no such verdict.
     """
-    wanted = [v for v in result.answers if v.methods and v.state in ACCUSING]
     if target:
-        word = target.lower()
-        wanted = [v for v in result.answers if word in (v.target.lower(), v.service, f"{v.service}/{v.role}")]
+        return list(api.only(result, target).answers)
+    wanted = [v for v in result.answers if v.methods and v.state in ACCUSING]
     if not wanted:
-        about = f"about {target!r}" if target else "that accuses anybody"
-        raise UsageError(f"there is no verdict {about} in this capture")
+        raise UsageError("there is no verdict that accuses anybody in this capture")
     return wanted
 
 

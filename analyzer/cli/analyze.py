@@ -48,23 +48,24 @@ def analyze(
         file=asked.report_file(output, given),
         failing=asked.states(fail_on),
         meta=asked.pairs(meta),
+        target=target,
     )
     with Interrupt() as interrupt:
-        for result in _results(given, merge, jobs, target, interrupt):
+        for result in _results(given, merge, jobs, interrupt):
             outlet.take(result)
         code = outlet.close(interrupt.came)
     raise typer.Exit(code)
 
 
-def _results(captures: list[str], merge: bool, jobs: int, target: str | None, interrupt: Interrupt) -> Iterator[Result]:
+def _results(captures: list[str], merge: bool, jobs: int, interrupt: Interrupt) -> Iterator[Result]:
     if merge:
-        yield merged(captures, target=target, interrupt=interrupt)
+        yield merged(captures, interrupt=interrupt)
     elif min(jobs, len(captures)) > 1 and asked.STDIN not in captures:  # other processes have no standard input
-        yield from answers(captures, jobs, interrupt, target=target)
+        yield from answers(captures, jobs, interrupt)
     else:
         for capture in captures:
             if interrupt.came:
                 return
             with Progress(capture) as progress:
-                result = answer(capture, target=target, progress=progress, interrupt=interrupt)
+                result = answer(capture, progress=progress, interrupt=interrupt)
             yield result

@@ -48,7 +48,9 @@ def live(
     Ctrl-C ends it with the report on what was captured until then (exit code 130).
     """
     manner = Manner(asked.languages(lang), everything, circumvention, full, redact)
-    outlet = Outlet(manner, as_json=as_json, file=asked.report_file(output), failing=asked.states(fail_on))
+    outlet = Outlet(
+        manner, as_json=as_json, file=asked.report_file(output), failing=asked.states(fail_on), target=target
+    )
     file = asked.new_capture(write) if write else None
     loaded = signatures.load()
     _warm_up()
@@ -64,7 +66,7 @@ def live(
         view = open_things.enter_context(View(interface, manner, target))
         for result in api.follow(_Passing(capture, writer, count), loaded, wanted=view.wants):
             view.update(result)
-    outlet.take(api.only(result, target) if target else result)
+    outlet.take(result)
     raise typer.Exit(outlet.close(interrupt.came))
 
 

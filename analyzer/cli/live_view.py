@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from analyzer import api
 from analyzer.cli.outlet import Manner
+from analyzer.errors import UsageError
 from analyzer.report import Words, overview
 from analyzer.report.escape import visible
 from analyzer.report.redact import discreet
@@ -82,7 +84,10 @@ class View:
         self._rested = now + REST * (now - self._asked)
         result = result if self._manner.circumvention else discreet(result)
         result = overview.in_language(result, self._words)
-        self._result = api.only(result, self._target) if self._target else result
+        try:
+            self._result = api.only(result, self._target) if self._target else result
+        except UsageError:  # it may still come
+            self._result = replace(result, answers=())
 
     def _picture(self) -> Group:
         """Drawn by another thread, by the wall clock: it goes on while nothing comes."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer import report
+from analyzer import api, report
 from analyzer.cli import exits
 from analyzer.cli.messages import complain
 from analyzer.errors import UsageError
@@ -42,6 +43,8 @@ class Outlet:
         States that lead to exit code 1.
     meta : mapping
         Columns to add to CSV and Parquet.
+    target : str, optional
+        Only verdicts about this service or name; a capture without any is no all-clear, but a question that does not fit.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Outlet:
         file: Path | None = None,
         failing: frozenset[str] = frozenset(),
         meta: Mapping[str, str] | None = None,
+        target: str | None = None,
     ):
         if meta and (file is None or report.format_of(file) not in ("csv", "parquet")):
             raise UsageError("--meta is for CSV and Parquet: give -o FILE.csv or -o FILE.parquet too")
@@ -65,14 +69,25 @@ class Outlet:
         self.file = file
         self.failing = failing
         self.meta = meta or {}
+        self.target = target
         self._kept: list[Result] = []
         self._said = False  # one answer at least, in words
         self._code = exits.FINE
 
     def take(self, result: Result) -> None:
+        if self.target and result.error is None:
+            try:
+                result = api.only(result, self.target)
+            except UsageError as error:
+                self._pass(replace(result, answers=(), error=str(error)), exits.USAGE)
+                return
+        self._pass(result, exits.UNUSABLE)
+
+    def _pass(self, result: Result, failed: int) -> None:
+        """Say a result and keep it; `failed` is the exit code of one with an error."""
         if result.error is not None:
             complain(result.capture.name, result.error)
-            self._code = exits.UNUSABLE
+            self._code = max(self._code, failed)
         elif any(verdict.state in self.failing for verdict in result.shown(self.manner.everything)):
             self._code = max(self._code, exits.FOUND)
         if self.file is not None:

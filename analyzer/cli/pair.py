@@ -46,6 +46,6 @@ def pair(
     if not as_json and file is None:
         for code in manner.langs:
             console().print(pairing(done, Words(code)), markup=False, highlight=False)
-    outlet = Outlet(manner, as_json=as_json, file=file, failing=failing)
-    outlet.take(api.only(done.result, target) if target else done.result)
+    outlet = Outlet(manner, as_json=as_json, file=file, failing=failing, target=target)
+    outlet.take(done.result)
     raise typer.Exit(outlet.close())

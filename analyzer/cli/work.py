@@ -24,23 +24,21 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 
-def answer(
-    capture: str, *, target: str | None = None, progress: Progress | None = None, interrupt: Interrupt | None = None
-) -> Result:
+def answer(capture: str, *, progress: Progress | None = None, interrupt: Interrupt | None = None) -> Result:
     """The answer to one capture; where it cannot be used, a result whose `error` says why."""
-    return _answer(lambda: api.open_capture(capture), _name(capture), target, progress, interrupt)
+    return _answer(lambda: api.open_capture(capture), _name(capture), progress, interrupt)
 
 
-def merged(captures: Sequence[str], *, target: str | None = None, interrupt: Interrupt | None = None) -> Result:
+def merged(captures: Sequence[str], *, interrupt: Interrupt | None = None) -> Result:
     """The one answer to all files of a rotated capture."""
     from analyzer.sources.chain import Chain
 
     if STDIN in captures:
         raise UsageError("--merge opens its files twice, which standard input does not allow")
-    return _answer(lambda: Chain(captures), _name(captures[0]), target, None, interrupt)
+    return _answer(lambda: Chain(captures), _name(captures[0]), None, interrupt)
 
 
-def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt, *, target: str | None = None) -> Iterator[Result]:
+def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt) -> Iterator[Result]:
     """Answers in the order of the captures, worked out by up to `jobs` processes; after Ctrl-C, of those begun."""
     from concurrent.futures import ProcessPoolExecutor
 
@@ -52,7 +50,7 @@ def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt, *, target:
         while True:
             # enough to keep all at work; more results would only wait in memory
             for capture in islice(rest, 0 if interrupt.came else 2 * jobs - len(waiting)):
-                waiting.append((capture, pool.submit(_answer_in_process, capture, target)))
+                waiting.append((capture, pool.submit(_answer_in_process, capture)))
             if not waiting:
                 return
             result = _outcome(*waiting.popleft())
@@ -77,8 +75,8 @@ def _begin_process() -> None:
     _process.__enter__()
 
 
-def _answer_in_process(capture: str, target: str | None) -> Result | None:
-    return None if _process.came else answer(capture, target=target, interrupt=_process)
+def _answer_in_process(capture: str) -> Result | None:
+    return None if _process.came else answer(capture, interrupt=_process)
 
 
 def _outcome(capture: str, future: Future[Result | None]) -> Result | None:
@@ -93,13 +91,12 @@ def _outcome(capture: str, future: Future[Result | None]) -> Result | None:
 def _answer(
     opened: Callable[[], Source],
     name: str,
-    target: str | None,
     progress: Progress | None,
     interrupt: Interrupt | None,
 ) -> Result:
     try:
         source = opened() if interrupt is None else Interruptible(opened, interrupt)
-        result = api.analyze(source, signatures.load(), target=target, progress=progress)
+        result = api.analyze(source, signatures.load(), progress=progress)
         if interrupt is not None and interrupt.came and not result.capture.packets:
             raise CaptureError(TOO_SOON)
         return result

@@ -83,6 +83,19 @@ def test_a_target_alone():
     assert call(DEMO, "--target", "telegram", "--fail-on", "blocked").code == 0
 
 
+def test_a_target_that_is_not_there_is_no_all_clear(quiet, tmp_path):
+    ran = call(DEMO, "--target", "whatsap", "-o", str(tmp_path / "r.html"))
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "no verdict about 'whatsap' in this capture; did you mean 'whatsapp'" in ran.err
+    assert not (tmp_path / "r.html").exists()
+    (document,) = call(DEMO, "--json", "--target", "nobody.example").documents
+    assert document["verdicts"] == []
+    assert "no verdict about 'nobody.example'" in document["error"]
+    assert call(quiet, DEMO, "--target", "whatsapp", "--fail-on", "blocked").code == 2
+    assert call(DEMO, str(tmp_path / "gone"), "--target", "whatsap").code == 3
+
+
 def test_a_rotated_capture_is_one(tmp_path):
     whole = Path(DEMO).read_bytes()
     middle = frame_at(whole, 200)
