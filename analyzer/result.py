@@ -16,14 +16,14 @@ from analyzer.tables import FLOWS, PACKETS, SERIES, VERDICTS, Table
 
 STATES = (
     "blocked",
-    "likely_blocked",
     "throttled",
+    "likely_blocked",
     "likely_throttled",
     "impaired",
     "down",
     "insufficient",
     "ok",
-)  # worst first
+)  # surest and worst first
 ACCUSING = frozenset(STATES[:4])
 NETWORKS = ("normal", "no_connectivity", "captive_portal", "domestic_only", "all_slow", "no_udp", "no_quic")
 CONTROL_KINDS = (  # in order of strength
