@@ -24,10 +24,6 @@ SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within t
 RESENT = 2  # resends of unacknowledged bytes, or SYNs beyond the first: one may be lost by chance
 RESIDUAL = 180 * SECOND  # longest residual blocking of a three-tuple that is documented (GFW, 2020)
 UPLOAD = 1 << 16  # bytes: whoever took this much was there to take it, though it said nothing
-USED_BY_PEOPLE = (
-    "messenger",
-    "social",
-)  # kinds of services: what is blocked first, and tells little of all else abroad
 DATAGRAMS = 3  # unanswered datagrams: the same for UDP
 USED_BY_PEOPLE = (
     "messenger",
@@ -44,7 +40,7 @@ class Fate(IntEnum):
     SYN_SILENT = 3
     REFUSED = 4
     SILENT = 5  # asked, never answered
-    STALLED = 6  # answered at first, then our bytes were never acknowledged again
+    STALLED = 6  # answered at first, then our bytes were never acknowledged again, or the server's never came
     RESET = 7
     CLOSED = 8  # the server's side closed without a word
     ALERT = 9
@@ -73,6 +69,10 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     # An answer to somebody who has given up and closed is none.
     late = tcp & (a.vantage != Vantage.SERVER) & (a.first_up_data >= 0) & (a.fin_up - a.first_up_data >= GAVE_UP)
     late &= a.first_down_data > a.fin_up
+    # Bytes of the server are missing in the middle, and the client left without ever getting them (RFC 2923: a hole that
+    # swallows large packets). Where the capture itself lost them, the client acknowledged them all the same.
+    starved = tcp & (a.vantage == Vantage.CLIENT) & (a.unacked_down > 0) & (a.cut & Cut.GAP == 0)
+    starved &= (a.last_new_down >= 0) & (a.fin_up - a.last_new_down >= GAVE_UP)
     reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0)
     fate = np.select(
         [
@@ -89,6 +89,7 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
             tcp & (a.stage == Stage.ASKED) & (unheard | waited),
             tcp & (a.stage == Stage.ASKED) & (a.fin_down >= 0) & ((a.fin_up < 0) | (a.fin_down < a.fin_up)),
             tcp & (a.stage >= Stage.ANSWERED) & (ended == End.SILENCE) & unheard,
+            starved & (a.stage >= Stage.ANSWERED),
             tcp & (a.stage == Stage.ANSWERED) & (ended != End.RST_DOWN) & (a.new_down > 0),
             tcp & (a.stage == Stage.SERVED),
             udp & (a.packets_down > 0),
@@ -97,8 +98,8 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
         ],
         [
             Fate.UNKNOWN, Fate.REFUSED, Fate.ICMP, Fate.SYN_SILENT, Fate.ALERT, Fate.RESET, Fate.RESET, Fate.SILENT,
-            Fate.SILENT, Fate.FINE, Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.FINE, Fate.FINE, Fate.FINE, Fate.ICMP,
-            Fate.SILENT,
+            Fate.SILENT, Fate.FINE, Fate.SILENT, Fate.CLOSED, Fate.STALLED, Fate.STALLED, Fate.FINE, Fate.FINE,
+            Fate.FINE, Fate.ICMP, Fate.SILENT,
         ],
         Fate.UNKNOWN,
     )  # fmt: skip

@@ -39,7 +39,7 @@ _BY_FATE = {  # failures without a case: what remains possible
     Fate.SYN_SILENT: ("server_down", "network_down"),
     Fate.REFUSED: ("closed_port", "server_down"),
     Fate.SILENT: ("server_down", "packet_loss", "slow_server"),
-    Fate.STALLED: ("packet_loss", "nat_timeout", "slow_server"),
+    Fate.STALLED: ("packet_loss", "path_mtu", "nat_timeout", "slow_server"),
     Fate.RESET: ("server_refused", "nat_timeout"),
     Fate.CLOSED: ("server_closed",),
     Fate.ALERT: ("server_rejects_name",),

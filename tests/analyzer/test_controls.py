@@ -36,6 +36,7 @@ ANSWERED = ASKED | {"stage": Stage.ANSWERED, "new_down": 4000}
 SERVED = ANSWERED | {"stage": Stage.SERVED}
 UNHEARD = {"unacked_up": 300, "resent_up": 2}
 LAST_WORD = {"ended_by": End.SILENCE} | UNHEARD
+STARVED = {"vantage": Vantage.CLIENT, "unacked_down": 900, "last_new_down": SECOND, "fin_up": 9 * SECOND}
 RESET = {"ended_by": End.RST_DOWN, "rst_at": 5}
 AT_SERVER = {"vantage": Vantage.SERVER}
 GONE = AT_SERVER | {"ended_by": End.RST_UP, "rst_at": 5, "rst_bare": True}
@@ -87,6 +88,10 @@ UDP = {"proto": 17, "packets_up": 3, "stage": Stage.ASKED}
         (ASKED | {"fin_down": 5, "fin_up": 4}, Fate.UNKNOWN),
         (ANSWERED | LAST_WORD, Fate.STALLED),
         (SERVED | LAST_WORD, Fate.STALLED),
+        (SERVED | STARVED, Fate.STALLED),  # a hole in what the server sent, until the client left
+        (SERVED | STARVED | {"cut": Cut.GAP}, Fate.FINE),  # it is the capture that lost packets
+        (SERVED | STARVED | {"fin_up": 3 * SECOND}, Fate.FINE),  # it left too early to tell
+        (SERVED | STARVED | {"vantage": Vantage.SERVER}, Fate.FINE),
         (SERVED | LAST_WORD | {"resent_up": 1}, Fate.FINE),
         (SERVED | UNHEARD | {"ended_by": End.FIN}, Fate.FINE),
         (ANSWERED, Fate.FINE),
