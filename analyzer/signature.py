@@ -37,7 +37,7 @@ POSITIONS = ("on_path", "in_path", "endpoint", "device", "unknown")
 LEANS = ("interference", "genuine", "neutral", "limit")
 STRENGTHS = ("conclusive", "strong", "supporting", "weak")
 FAMILIES = ("order", "timing", "header", "silence", "control", "content", "volume", "none")
-ROLES = ("trigger", "forged", "contradicts", "baseline", "missing_after")
+ROLES = ("trigger", "forged", "contradicts", "resent", "baseline", "missing_after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,9 @@ class Seen(Protocol):
 
     def series(self, flow: int) -> Table:
         """tables.SERIES of one of them."""
+
+    def resent(self, flow: int, up: bool) -> Sequence[int]:
+        """Frames of the first segments that one of them had to send again, as far as they were kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,10 @@ def across(seen: Seen, known: Knowledge) -> list[Finding]:
     for shared in hosts.between(seen):
         flows, start = tuple(seen.attempts.flow[shared.rows].tolist()), int(seen.attempts.start[shared.rows[0]])
         measured = measured_of(shared.held, shared.up, start)
-        findings.append(_finding(POLICER_BUCKET, _subject(flows, shared.up), flows, shared.held.first, measured))
+        witnesses = _resent(seen, flows, shared.up)
+        findings.append(
+            _finding(POLICER_BUCKET, _subject(flows, shared.up), flows, shared.held.first, measured, witnesses)
+        )
     return findings
 
 
@@ -234,7 +237,8 @@ def _about(side: Side, judged: Judged) -> list[Finding]:
     subject, measured = _subject(flows, side.up), measured_of(held, side.up, int(a.start[held.flows[0]]))
     findings = []
     if isinstance(held.seen, Bucket) and (len(flows) > 1 or not fits(held.seen)):  # the others `detect` has named
-        findings.append(_finding(POLICER_BUCKET, subject, flows, held.first, measured))
+        witnesses = _resent(side.seen, flows, side.up)
+        findings.append(_finding(POLICER_BUCKET, subject, flows, held.first, measured, witnesses))
     if judged.says == SHARED and held.polices:
         measured |= attribution.compared(side, judged)
         findings.append(_finding(SHARED_BY_ALL, subject, flows, held.first, measured))
@@ -260,9 +264,10 @@ def _loses(side: Side, unlucky: Unlucky, rule: Rule) -> list[Finding]:
         "direction": word(side.up), "onset_s": round(unlucky.first - int(side.attempts.start[unlucky.flows[0]]) / 1e9, 3),
     }  # fmt: skip
     witnesses = [Witness(frame, "baseline") for frame in side.attempts.frame[unlucky.controls][:NAMED].tolist()]
+    again = _resent(side.seen, flows, side.up) if rule is RANDOM_LOSS else []  # of the others, acknowledgments are lost
     subject, method = _subject(flows, side.up), Method(rule.action or "random_loss", position="in_path")
     return [
-        _finding(rule, subject, flows, unlucky.first, measured),
+        _finding(rule, subject, flows, unlucky.first, measured, again),
         _finding(MORE_LOSS, subject, flows, unlucky.first, measured, witnesses, method),
     ]
 
@@ -278,7 +283,7 @@ def _crawls(seen: Seen, crawling: Crawling, up: bool) -> list[Finding]:
     witnesses = [Witness(frame, "baseline") for frame in others.frame[:NAMED].tolist()]
     subject, first = _subject(flows, up), float(mine.start.min()) / 1e9
     return [
-        _finding(CRAWLS, subject, flows, first, measured, (), method),
+        _finding(CRAWLS, subject, flows, first, measured, _resent(seen, flows, up), method),
         _finding(SLOWER, subject, flows, first, measured, witnesses, method),
     ]
 
@@ -299,9 +304,15 @@ def _finding(
 
 
 def _resends(rows: Table, up: bool) -> list[Witness]:
-    """Frames of the first resends: what was dropped before them."""
+    """The first segments that were sent again, because the copies before them were dropped."""
     resent = (rows.up == up) & ((rows.kind == Kind.RESENT) | (rows.kind == Kind.SPURIOUS))
-    return [Witness(frame, "missing_after") for frame in rows.frame[resent][:NAMED].tolist()]
+    return [Witness(frame, "resent") for frame in rows.frame[resent][:NAMED].tolist()]
+
+
+def _resent(seen: Seen, flows: Sequence[int], up: bool) -> list[Witness]:
+    """The same of several flows: the first of them all."""
+    frames = sorted(frame for flow in flows for frame in seen.resent(flow, up))
+    return [Witness(frame, "resent") for frame in frames[:NAMED]]
 
 
 def _subject(flows: tuple[int, ...], up: bool) -> str:

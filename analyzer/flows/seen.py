@@ -11,9 +11,10 @@ from analyzer import limits
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.ledger import Ledger
 from analyzer.tables import (
-    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Column, Cut, Table,
+    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Column, Cut, Kind, Table,
 )  # fmt: skip
 
+RESENT_NAMED = 8  # frames per flow and direction that show its losses
 BULKY = 20_000  # bytes in one direction from which on a flow's share of a common limit matters
 _FROM_TEXT = {
     "client": "client", "server": "server", "target": "target", "service": "service", "role": "role", "by": "identified_by",
@@ -68,6 +69,7 @@ class SeenStore:
         self._settled: dict[str, Table] = {}  # those three in order, until more is added
         self._series: dict[int, list[Table]] = {}
         self._series_left = limits.MAX_SERIES
+        self._resent: dict[tuple[int, bool], list[int]] = {}
         self.asked = Ledger(QUESTIONS, limits.MAX_NAMES)  # written while packets pass
         self.answered = Ledger(NAMES, limits.MAX_NAMES)
         self.errors = Ledger(ICMP_ERRORS, limits.MAX_ICMP_ERRORS)
@@ -125,6 +127,9 @@ class SeenStore:
     def series(self, flow: int) -> Table:
         return Table.concat(SERIES, self._series[flow])
 
+    def resent(self, flow: int, up: bool) -> list[int]:
+        return self._resent.get((flow, up), [])
+
     # -- what the engine writes -------------------------------------------------------------------------------
     @property
     def limits_reached(self) -> set[str]:
@@ -161,7 +166,16 @@ class SeenStore:
                 continue
             self._series_left -= len(series)
             self._series.setdefault(int(flows.flow[i]), []).append(series)
+            self._note_resent(done, i)
         return True
+
+    def _note_resent(self, done: FinishedFlows, i: int) -> None:
+        flow = done.flows.row(i)
+        for up in (False, True):
+            if flow.resent_up if up else flow.resent_down:
+                known = self._resent.get((flow.flow, up), [])
+                frames = [*known, *resent(done.rows(i), up)]  # a new list: forks share the old one
+                self._resent[flow.flow, up] = sorted(set(frames))[:RESENT_NAMED]
 
     def _add_resets(self, done: FinishedFlows, server: np.ndarray) -> None:
         resets = done.resets
@@ -181,6 +195,7 @@ class SeenStore:
         copy._resets, copy._settled = list(self._resets), dict(self._settled)
         copy._series = {flow: list(parts) for flow, parts in self._series.items()}
         copy._series_left = self._series_left
+        copy._resent = dict(self._resent)
         copy.asked, copy.answered, copy.errors = self.asked, self.answered, self.errors
         copy.start, copy.end, copy._reached = self.start, self.end, set(self._reached)
         return copy
@@ -220,6 +235,12 @@ class SeenStore:
         )
         honest = flows.cut & Cut.PROXIED == 0
         return table[honest & ((table.rtt >= 0) | (ordinary > 0) | (ttl_synack >= 0))]
+
+
+def resent(rows: Table, up: bool) -> list[int]:
+    """Frames of one direction's first segments that were sent again, of a flow's kept packets."""
+    again = (rows.up == up) & ((rows.kind == Kind.RESENT) | (rows.kind == Kind.SPURIOUS))
+    return rows.frame[again][:RESENT_NAMED].tolist()
 
 
 def _merge_parts(attempts: Table) -> Table:

@@ -170,6 +170,7 @@ WITNESSES = {
     "trigger": N_("what set it off"),
     "forged": N_("forged"),
     "contradicts": N_("contradicts it"),
+    "resent": N_("sent again: the copy before it was lost"),
     "baseline": N_("ordinary, to compare"),
     "missing_after": N_("the last before silence"),
 }

@@ -21,7 +21,7 @@ EVIDENCE = (
 WITNESSES = (
     Column("evidence", "i8", "", "row of the evidence table"),
     Column("frame", "i8", "", "Wireshark's frame number"),
-    Column("role", "O", "", "trigger, forged, contradicts, baseline or missing_after"),
+    Column("role", "O", "", "trigger, forged, contradicts, resent, baseline or missing_after"),
 )
 
 VERDICTS = (

@@ -263,7 +263,7 @@ class _Scene:
     def _notes(self) -> tuple[Note, ...]:
         """Number the packets that findings speak of, from the top down."""
         by_frame = {packet.row.frame: packet for packet in self.packets}
-        order = {"forged": 0, "contradicts": 1, "missing_after": 2, "trigger": 3, "baseline": 4}
+        order = {"forged": 0, "contradicts": 1, "missing_after": 2, "resent": 3, "trigger": 4, "baseline": 5}
         for finding in self.findings[:MOST_NOTES]:
             wanted = sorted(finding.witnesses, key=lambda w: (order[w.role], w.frame))
             places = [by_frame[w.frame] for w in wanted if w.frame in by_frame]
