@@ -33,7 +33,7 @@ def summarize(batch: FinishedFlows, clock: int, final: bool) -> Table:
     down = _side(state, 1 - client)
     tcp = state[:, a.PROTO] == TCP
     facts = _rows_facts(batch)
-    answerable = ~_to_many(batch, client)
+    answerable = ~_to_many(batch, client, ~tcp & (down[:, a.COUNT] == 0))
     facts.proxied |= _in_phone_vpn(batch)
     stage = np.where(answerable, _stage(state, up, down, tcp, facts), Stage.NONE).astype(np.int8)
     unacked_up, unacked_down = _unacked(up, down), _unacked(down, up)
@@ -122,12 +122,15 @@ def _addresses(batch: FinishedFlows) -> np.ndarray:
     return texts[where.reshape(-1, 2)]
 
 
-def _to_many(batch: FinishedFlows, client: np.ndarray) -> np.ndarray:
-    """Sent to multicast or to everybody: nobody in particular is expected to answer."""
+def _to_many(batch: FinishedFlows, client: np.ndarray, unanswered: np.ndarray) -> np.ndarray:
+    """Sent to multicast or to everybody: nobody in particular is expected to answer.
+
+    `unanswered` datagrams to a public x.x.x.255 were most likely a broadcast too: networks of 256 addresses are the rule.
+    """
     words = batch.arenas.address.reshape(-1, 2, 4)[batch.slots, 1 - client]
     four = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF) & (words[:, 3] >= 0xE0000000)
     local = np.isin(words[:, 3] >> 16, PRIVATE) | (words[:, 3] >> 24 == 10) | (words[:, 3] >> 20 == 0xAC1)
-    everybody = (words[:, 2] == 0xFFFF) & local & (words[:, 3] & 0xFF == 0xFF)  # a broadcast, by the usual mask
+    everybody = (words[:, 2] == 0xFFFF) & (local | unanswered) & (words[:, 3] & 0xFF == 0xFF)  # a broadcast, by the usual mask
     return four | everybody | (words[:, 0] >> 24 == 0xFF)
 
 

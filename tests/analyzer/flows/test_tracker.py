@@ -205,12 +205,18 @@ def test_an_icmp_error_joins_the_flow_that_it_quotes_and_opens_none():
     assert packets.seq.tolist() == [1000, 1000]
 
 
-def test_datagrams_to_many_are_no_failed_attempt():
-    packets = [
-        (i * MS, bytes(IP(src=CLIENT, dst="239.255.255.250") / UDP(sport=5000, dport=1900) / b"hi")) for i in range(3)
-    ]
+@pytest.mark.parametrize("everybody", ["239.255.255.250", "255.255.255.255", "192.168.1.255", "204.57.7.255"])
+def test_datagrams_to_many_are_no_failed_attempt(everybody):
+    packets = [(i * MS, bytes(IP(src=CLIENT, dst=everybody) / UDP(sport=5000, dport=137) / b"hi")) for i in range(3)]
     flow = track(frames_of(packets))[0][0].row(0)
     assert (flow.stage, flow.ended_by) == (Stage.NONE, End.OPEN)
+
+
+def test_a_host_whose_address_looks_like_a_broadcast_answers_all_the_same():
+    host = "204.57.7.255"
+    packets = [(0, bytes(IP(src=CLIENT, dst=host) / UDP(sport=5000, dport=137) / b"hi"))]
+    packets += [(MS, bytes(IP(src=host, dst=CLIENT) / UDP(sport=137, dport=5000) / b"ho"))]
+    assert track(frames_of(packets))[0][0].row(0).stage != Stage.NONE
 
 
 def test_begun_midway_the_lower_port_is_the_server():
