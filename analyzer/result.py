@@ -36,6 +36,7 @@ CONTROL_KINDS = (  # in order of strength
     "other_client_networks",
 )
 LIMITS = (  # what keeps a verdict from saying more
+    "no_network",
     "no_control",
     "few_attempts",
     "one_direction",
@@ -72,6 +73,7 @@ EXPLANATIONS = (  # ordinary causes that a verdict considers
     "local_filter",
 )
 NEXT_STEPS = (
+    "capture_with_network",
     "capture_from_start",
     "capture_with_control",
     "capture_longer",

@@ -20,6 +20,12 @@ NETWORKS = {
     "no_quic": N_("QUIC gets no answer anywhere in this capture: programs have to fall back to TCP."),
 }
 
+FINDINGS = {  # reasons for which a network's state is said in other words
+    "stopped_answering": N_(
+        "The network itself stopped working while this file was captured: what was tried after that tells of no service."
+    ),
+}
+
 WHY = {
     "some_foreign_traffic_works": N_("Some services abroad can be reached."),
     "nothing_answered": N_("Not one request in this file was answered."),
@@ -102,6 +108,7 @@ STILL_OPEN = {
 }
 
 LIMITS = {
+    "no_network": N_("the network itself was down, or asked for a sign-in first"),
     "no_control": N_("there is nothing in the file to compare with"),
     "few_attempts": N_("there are too few attempts"),
     "one_direction": N_("only one direction of the traffic was captured"),
@@ -126,6 +133,9 @@ NAMED = {  # said instead, when circumvention tools may be named
 }
 
 NEXT_STEPS = {
+    "capture_with_network": N_(
+        "Capture again when the network itself works: after the sign-in, where it asks for one."
+    ),
     "capture_from_start": N_(
         "Start the capture first, then open the app, so that the connections are seen from their start."
     ),

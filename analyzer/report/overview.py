@@ -50,17 +50,21 @@ def headline(result: Result, words: Words) -> str:
     states = {verdict.state for verdict in result.shown()}
     worst = next((state for state in STATES if state in states), None)
     if result.network.state != "normal" and worst not in ACCUSING:
-        return words.say(causes.NETWORKS[result.network.state])
+        return words.say(_finding(result.network))
     return words.say(HEADLINES[worst])
 
 
 def network(found: Network, words: Words, after: str = "") -> str:
     """What is to be said of the whole network, and why; only why, where it comes right `after` the finding itself."""
-    finding = words.say(causes.NETWORKS[found.state])
+    finding = words.say(_finding(found))
     why = words.say(causes.WHY[found.why]) if found.why in causes.WHY else ""
     if finding == after or (why and found.state == "normal" and found.why != SHOWN_TO_WORK):
         return why
     return words.say("{finding} {why}", finding=finding, why=why) if why else finding
+
+
+def _finding(found: Network) -> str:
+    return causes.FINDINGS.get(found.why, causes.NETWORKS[found.state])
 
 
 def services(result: Result, everything: bool = False, quote: Quote = visible) -> list[Service]:

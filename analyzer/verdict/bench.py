@@ -12,8 +12,10 @@ from analyzer.result import Control, Coverage
 from analyzer.signature import Finding, Knowledge, Seen
 from analyzer.tables import Vantage
 from analyzer.verdict.cases import Case
+from analyzer.verdict.network import stopped
 
 SHARED = "throttle.shared_by_all"
+PORTAL = ("http.portal_everywhere", "http.portal_page")
 Label = tuple[str | None, str | None]  # service and role of a target, as far as they are known
 
 
@@ -24,6 +26,8 @@ class Bench:
         self.seen, self.known = seen, known
         self.attempts = seen.attempts
         self.fate = fates(self.attempts, seen.text)
+        self.void = self._void(findings)
+        self.fate[self.void] = Fate.UNKNOWN
         self.numbers = attempt_numbers(self.attempts, self.fate)
         self.merged, self.merged_fate = counted(self.attempts, self.fate)
         self._targets = np.unique(self.attempts.target)
@@ -34,6 +38,16 @@ class Bench:
             self.seen.number(target) for target, about in self.findings.items() if any(map(_accuses, about))
         }
         self.shared = {flow for f in findings if f.rule.id == SHARED for flow in f.flows}  # as slow as everything else
+
+    def _void(self, findings: Iterable[Finding]) -> np.ndarray:
+        """Attempts (mask) that tell of no target: a sign-in page answered, or the network itself was down."""
+        rules = {finding.rule.id for finding in findings}
+        pages = [flow for f in findings if f.rule.id in PORTAL for flow in f.flows]
+        failed = self.fate >= Fate.FAILED
+        if PORTAL[0] not in rules:
+            last = stopped(self.attempts)
+            failed &= (self.attempts.end > last) if last is not None else False
+        return failed | np.isin(self.attempts.flow, pages)
 
     def _by_target(self, findings: Iterable[Finding]) -> dict[str, list[Finding]]:
         by_target: dict[str, list[Finding]] = {}

@@ -95,6 +95,7 @@ class Gaps(NamedTuple):
 
     cut: np.ndarray  # tables.Cut of each flow
     unknown: np.ndarray  # whose fate is not known
+    void: np.ndarray  # that tell of the network only
     servers: int  # addresses tried
     clients: int  # that were seen from a server; 0 where the capture is not a server's
 
@@ -129,6 +130,8 @@ def limits_of(
     cut, unknown = gaps.cut, gaps.unknown
 
     open_only = unknown if state == "insufficient" and unknown.any() else np.True_
+    if state == "insufficient" and gaps.void.any():
+        out.append("no_network")
     for bit, word in _CUT_WORDS:
         undecided = unknown if word == "capture_ended" else open_only
         if ((cut & bit != 0) & undecided).any():
@@ -151,6 +154,7 @@ def limits_of(
 
 
 _NEXT = {
+    "no_network": "capture_with_network",
     "one_direction": "capture_both_directions",
     "begun_midway": "capture_from_start",
     "headers_invented": "capture_without_proxy",

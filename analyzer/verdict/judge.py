@@ -92,7 +92,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     rows = mine if len(mine) else affected
     servers = bench.servers(rows)
     clients = bench.clients_at_server(affected if len(affected) else mine)
-    gaps = Gaps(bench.attempts.cut[rows], bench.fate[rows] == Fate.UNKNOWN, len(servers), clients)
+    gaps = Gaps(bench.attempts.cut[rows], bench.fate[rows] == Fate.UNKNOWN, bench.void[rows], len(servers), clients)
     limit = limits_of(gaps, controls, tried, state, coverage, findings)
     start, end = bench.attempts.start[rows], bench.attempts.end[rows]
     return Verdict(

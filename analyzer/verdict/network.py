@@ -45,8 +45,8 @@ def network_finding(
         answered = bool((a.packets_down[~np.isin(a.port, LOCAL_PORTS)] > 0).any())
         dead = len(targets) >= TRIED and not answered
         return Network("no_connectivity", "nothing_answered") if dead else Network("normal", "nothing_judged")
-    if (stopped := _stopped(a)) is not None:
-        return Network("no_connectivity", "stopped_answering", {"after_s": round((stopped - seen.start) / 1e9, 1)})
+    if (last_answer := stopped(a)) is not None:
+        return Network("no_connectivity", "stopped_answering", {"after_s": round((last_answer - seen.start) / 1e9, 1)})
     last = np.full(len(targets), -1, np.int64)  # a row of each target
     last[where.reshape(-1)] = np.flatnonzero(use)
     home = _at_home(a[last], fine, seen, known)
@@ -116,9 +116,11 @@ def _datagrams(a: Table, fate: np.ndarray, seen: Seen) -> Network | None:
     return Network("no_quic", "quic_unanswered") if silent(quic, QUIC_NETWORKS) else None
 
 
-def _stopped(a: Table) -> int | None:
+def stopped(a: Table) -> int | None:
     """When everything fell silent for the rest of the capture (ns): new attempts at several targets met nothing at all."""
-    last = int(a.last_down.max())
+    last = int(a.last_down.max(initial=-1))
+    if last < 0:
+        return None
     later = (a.start > last + GRACE) & (a.packets_up > 0)
     silent = len(np.unique(a.target[later & ~np.isin(a.port, LOCAL_PORTS)]))
     return last if silent >= TRIED and int(a.end.max()) - last >= SILENCE else None
