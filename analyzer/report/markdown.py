@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import analyzer
-from analyzer.report import coverage, evidence, filters, overview, sentences
+from analyzer.report import coverage, evidence, filters, outcomes, overview, sentences
 from analyzer.report.escape import code
 from analyzer.report.labels import COMPLETE, LABELS, SAFE
 from analyzer.report.moments import clock, day
@@ -106,6 +106,9 @@ class _Page:
         yield f"**{sentences.summary(verdict, words, service_name, code)}**"
         for named in verdict.methods:
             yield from self.method(named, verdict.state in sentences.SHOWN)
+        seen = outcomes.outcomes(self.result, verdict, words)
+        yield self.points("seen", seen.said)
+        yield from self.filters(seen.filters)
         yield self.points("controls", [sentences.control(control, words, names, code) for control in verdict.controls])
         yield self.points("excluded", sentences.explanations(verdict, words, code, excluded=True))
         yield self.points(
@@ -132,10 +135,12 @@ class _Page:
             if cell := "<br>".join(filter(None, values)):
                 lines.append(f"| {words.say(LABELS[label])} | {cell} |")
         yield "\n".join(lines)
-        if found := filters.of(named):
-            yield f"{words.say(LABELS['filter'])}:"
-            for filter_ in found:
-                yield f"```text\n{filter_}\n```"
+        yield from self.filters(filters.of(named))
+
+    def filters(self, found: list[str]) -> Iterable[str]:
+        if found:
+            yield f"{self.words.say(LABELS['filter'])}:"
+            yield from (f"```text\n{filter_}\n```" for filter_ in found)
 
     def moment(self, named: Named) -> str:
         if named.onset is None:

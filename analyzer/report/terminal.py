@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.report import coverage, evidence, filters, labels, overview, sentences
+from analyzer.report import coverage, evidence, filters, labels, outcomes, overview, sentences
 from analyzer.report.escape import visible
 from analyzer.report.moments import clock, day
 from analyzer.report.redact import discreet
@@ -159,6 +159,7 @@ class _Page:
         for named in verdict.methods:
             self.line()
             self.method(named, verdict.state in sentences.SHOWN)
+        self.outcomes(verdict)
         if verdict.controls or verdict.ruled_out or verdict.limits or verdict.next:
             self.line()
         self.row("controls", [sentences.control(control, words, names) for control in verdict.controls])
@@ -184,6 +185,14 @@ class _Page:
         rules = evidence.strongest_first(named.rules, self.result.rules)
         self.row("proof", [*sentences.proof(named, words, FRAMES_PER_ROLE), words.listing(rules)])
         for number, filter_ in enumerate(filters.of(named)):
+            self.filter(filter_, first=number == 0)
+
+    def outcomes(self, verdict: Verdict) -> None:
+        seen = outcomes.outcomes(self.result, verdict, self.words)
+        if seen.said:
+            self.line()
+        self.row("seen", seen.said)
+        for number, filter_ in enumerate(seen.filters):
             self.filter(filter_, first=number == 0)
 
     def filter(self, text: str, first: bool) -> None:

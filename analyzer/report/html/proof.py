@@ -10,6 +10,7 @@ from analyzer.report import evidence, filters, pictures, sentences
 from analyzer.report.html.marks import State, code, plain, state
 from analyzer.report.html.tries import Tries, tries
 from analyzer.report.labels import LABELS
+from analyzer.report.outcomes import Outcomes, outcomes
 from analyzer.report.words import N_, Words
 from analyzer.result import Exhibit, Named, Result, Verdict
 from analyzer.signature import Finding
@@ -156,6 +157,11 @@ class Proof:
         if self.verdict.methods or not mine:
             return None
         return pictures.ladder(self.result, self.verdict, None, mine[0], self.words)
+
+    @cached_property
+    def seen(self) -> Outcomes:
+        """How its conversations went, where it names no method."""
+        return outcomes(self.result, self.verdict, self.words)
 
     @cached_property
     def tries(self) -> Tries | None:

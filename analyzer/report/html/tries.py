@@ -9,26 +9,12 @@ import numpy as np
 from analyzer.report.filters import endpoint
 from analyzer.report.html.marks import code
 from analyzer.report.moments import clock
+from analyzer.report.outcomes import went
 from analyzer.report.words import N_, Words
 from analyzer.result import Result, Verdict
-from analyzer.tables import End, Stage
+from analyzer.tables import Stage
 
 MOST = 24
-
-REACHED = {
-    Stage.SYN: N_("no connection"),
-    Stage.SYNACK: N_("half a connection"),
-    Stage.OPEN: N_("connected"),
-    Stage.ASKED: N_("asked, not answered"),
-    Stage.ANSWERED: N_("answered"),
-    Stage.SERVED: N_("answered and went on"),
-}
-ENDED = {
-    End.RST_DOWN: N_("reset from the server's side"),
-    End.RST_UP: N_("reset from the client's side"),
-    End.SILENCE: N_("fell silent"),
-    End.ICMP: N_("turned away (ICMP)"),
-}
 
 
 class Try(NamedTuple):
@@ -64,12 +50,10 @@ def tries(result: Result, verdict: Verdict, words: Words, *, relative: bool) -> 
     for flow in flows[at[:MOST]].rows():
         seconds = (flow.start - start) / 1e9
         when = words.say(N_("{seconds} s"), seconds=words.number(seconds, 1)) if relative else clock(flow.start)
-        reached = words.say(REACHED[Stage(flow.stage)])
-        ended = words.say(ENDED[End(flow.ended_by)]) if flow.ended_by in ENDED else ""
         name = flow.sni or flow.host or flow.dns_name or flow.qname or endpoint(flow.server, flow.server_port)
         frames = (
             f"{flow.first_frame}-{flow.last_frame}" if flow.last_frame > flow.first_frame else str(flow.first_frame)
         )
-        went = words.listing(filter(None, (reached, ended)))
-        rows.append(Try(when, code(name), flow.flow in affected, flow.stage == Stage.SERVED, went, frames))
+        how = went(flow.stage, flow.ended_by, words)
+        rows.append(Try(when, code(name), flow.flow in affected, flow.stage == Stage.SERVED, how, frames))
     return Tries(tuple(rows), max(0, len(at) - MOST))
