@@ -13,7 +13,7 @@ Is somebody interfering with this traffic, or is it broken for an ordinary reaso
 
   interference capture.pcapng                    the answer, with the packets that prove it
   interference capture.pcapng -o report.html     the same as a report that is safe to forward
-  interference live -i any                       the same while you try the app that does not work
+  interference live -i wlan0                     the same while you try the app that does not work
   interference inspect capture.pcapng --flow 3   one connection: why it ended as it did
   interference doctor                            whether everything that is needed is here
   interference --help                            everything else

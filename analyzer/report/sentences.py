@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from analyzer.report import causes, phrases
+from analyzer.report import causes, filters, phrases
 from analyzer.report.escape import visible
 from analyzer.report.moments import clock
 from analyzer.report.words import N_, Words
@@ -246,8 +246,16 @@ def moment(ts: int, start: int | None, words: Words, relative: bool = False) -> 
 def proof(named: Named, words: Words, most: int) -> list[str]:
     """The frames that prove it, by what they show, and how many there are in all."""
     lines = witnesses(named.witnesses, words, most)
-    if named.frames_total > len(named.witnesses):
-        lines.append(words.plural("{n} packet in all", "{n} packets in all", named.frames_total))
+    shown = min(filters.MOST, len({witness.frame for witness in named.witnesses}))
+    if named.frames_total > shown:
+        lines.append(
+            words.plural(
+                "{n} packet in all, {shown} of them in the filter",
+                "{n} packets in all, {shown} of them in the filter",
+                named.frames_total,
+                shown=words.number(shown),
+            )
+        )
     return lines
 
 
