@@ -38,6 +38,7 @@ MAX_VERDICTS = 20_000  # verdicts about targets that nothing is known of and not
 MAX_ADDRESSES = 16  # addresses named per verdict
 MAX_FLOWS_NAMED = 10_000  # flows named per method
 MAX_CONTROLS = 8  # targets named per kind of control
+MAX_COMPARED = 64  # failing targets of no known service that are compared with others; a scan has thousands
 MAX_WITNESSES = 32  # frames named per evidence row; the count beyond them is kept
 CLOCK_STEP_NS = 3600 * 10**9  # a jump over an hour counts only when CLOCK_STEP_FRAMES frames in a row agree
 CLOCK_STEP_FRAMES = 16

@@ -70,7 +70,9 @@ NOT_TRUSTED = _rule(
     "Wrong clocks, old root stores, tests with certificates of one's own.",
     "RFC 5246 §7.2.2",
 )  # fmt: skip
-_METHOD = Method("tls_mitm", position="in_path")
+# Security software on the device shows certificates of its own too, so that these alone do not tell where it is done.
+_METHOD = Method("tls_mitm")
+_BY_NETWORK = Method("tls_mitm", position="in_path")
 RULES = (KNOWN_INTERCEPTOR, ISSUERS_DIFFER, UNFIT_ISSUER, ONE_FOR_ALL, NOT_TRUSTED)
 
 
@@ -132,7 +134,7 @@ class _Shown:
         mine = self.attempts[np.asarray(rows)]
         witnesses = tuple(Witness(frame, "trigger") for frame in mine.asked_frame.tolist()[:8] if frame >= 0)
         subject = subject or f"name {self.seen.text(mine.name[0])}"
-        method = _METHOD if rule.action else None
+        method = (_BY_NETWORK if rule is KNOWN_INTERCEPTOR else _METHOD) if rule.action else None
         return Finding(rule, subject, tuple(mine.flow.tolist()), int(mine.end.max()), measured, witnesses, method)
 
 

@@ -33,6 +33,9 @@ class Bench:
         self._targets = np.unique(self.attempts.target)
         self._rows = _by_value(self.attempts.target)
         self._merged_rows = _by_value(self.merged.target)
+        self.working = set(self.merged.target[self.merged_fate == Fate.FINE].tolist())
+        failing = (self.merged_fate >= Fate.FAILED) & (self.merged.service < 0)
+        self.few_fail = len(np.unique(self.merged.target[failing])) <= limits.MAX_COMPARED
         self.findings = self._by_target(findings)
         self.suspects = {
             self.seen.number(target) for target, about in self.findings.items() if any(map(_accuses, about))
@@ -127,6 +130,10 @@ class Bench:
         same = (np.diff(a.client) == 0) & (np.diff(a.server) == 0) & (np.diff(a.port) == 0)
         undecided = (len(a) > 0) + int((~same | (np.diff(a.start) >= ATTEMPT)).sum())
         return len(np.unique(numbers[numbers >= 0])) + undecided
+
+    def others_worked(self, target: str) -> bool:
+        """Whether any other target was reached in this capture."""
+        return bool(self.working - {self.seen.number(target)})
 
     def closed_ports(self, merged: np.ndarray) -> tuple[int, ...]:
         """Ports that refused every attempt, while another one answered."""

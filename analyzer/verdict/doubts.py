@@ -14,6 +14,7 @@ from analyzer.tables import Cut
 
 AT_HOME = ("rst.from_device", "device.deaf", "device.refused_at_once")  # they find the cause on the device or beside it
 SEALED = "device.sealed_tunnel"  # a conversation that cannot be looked into
+INTERCEPTOR = "tls.known_interceptor"  # an authority that whole networks intercept with, and no app on a device
 FEW = 3  # attempts below which chance is hard to exclude: three of three is the least an exact test can use
 
 _ORDINARY = {  # action -> the ordinary causes that look like it
@@ -80,6 +81,8 @@ def doubts_of(
         wanted = [cause for how in failed for cause in _BY_FATE.get(how, ())]
     if any(f.rule.id in AT_HOME for f in findings):
         wanted.insert(0, "local_filter")
+    if (fate == Fate.REFUSED).any() and "network_down" in wanted:  # something answered
+        wanted = [cause for cause in wanted if cause != "network_down"]
     strong = [f for f in findings if f.rule.leans == "interference" and f.rule.strength in ("conclusive", "strong")]
     out = []
     for cause in dict.fromkeys(wanted):
@@ -98,12 +101,18 @@ class Gaps(NamedTuple):
     void: np.ndarray  # that tell of the network only
     servers: int  # addresses tried
     clients: int  # that were seen from a server; 0 where the capture is not a server's
+    others_worked: bool  # whether other targets did, though not under the circumstances that make a control
 
 
 def _excludes(finding: Finding) -> set[str]:
     if finding.rule.id == "pair.dropped":
         return {"server_down", "server_refused", "slow_server", "packet_loss"}
-    return {cause for cause, families in _EXCLUDED_BY_FAMILY.items() if finding.rule.family in families}
+    excluded = {cause for cause, families in _EXCLUDED_BY_FAMILY.items() if finding.rule.family in families}
+    if finding.rule.strength == "conclusive" and finding.rule.family == "content":
+        excluded.add("server_refused")  # a known block page, or another content beside the server's own
+    if finding.rule.id == INTERCEPTOR:
+        excluded.add("local_filter")
+    return excluded
 
 
 _CUT_WORDS = tuple(
@@ -143,7 +152,8 @@ def limits_of(
     if gaps.clients == 1:
         out.append("single_client")
     if not controls:
-        out.append("no_control")
+        if state in ACCUSING or not gaps.others_worked:
+            out.append("no_control")
     elif not any(control.fine for control in controls):
         out.append("controls_failed_too")
     if tried < FEW:

@@ -79,7 +79,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     fate = bench.merged_fate[merged]
     tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
     compared = bench.alike(merged, cases)
-    controls = bench.controls(compared, target) if cases or (failed and label[0]) else ()
+    controls = bench.controls(compared, target) if cases or (failed and (label[0] or bench.few_fail)) else ()
     state, named = _weigh(bench, cases, controls, label, settled)
     if state not in ACCUSING:
         state = _plain_state(bench, mine, merged, findings, state)
@@ -92,7 +92,14 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     rows = mine if len(mine) else affected
     servers = bench.servers(rows)
     clients = bench.clients_at_server(affected if len(affected) else mine)
-    gaps = Gaps(bench.attempts.cut[rows], bench.fate[rows] == Fate.UNKNOWN, bench.void[rows], len(servers), clients)
+    gaps = Gaps(
+        bench.attempts.cut[rows],
+        bench.fate[rows] == Fate.UNKNOWN,
+        bench.void[rows],
+        len(servers),
+        clients,
+        bench.others_worked(target),
+    )
     limit = limits_of(gaps, controls, tried, state, coverage, findings)
     start, end = bench.attempts.start[rows], bench.attempts.end[rows]
     return Verdict(
