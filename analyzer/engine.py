@@ -25,7 +25,7 @@ from analyzer.flows.seen import SeenStore
 from analyzer.flows.tracker import Tracker
 from analyzer.result import CaptureInfo, Coverage, Network, Result, Verdict
 from analyzer.signature import Finding, Loaded, Rule
-from analyzer.tables import FLOWS, Cut, Table, Vantage
+from analyzer.tables import FLOWS, Cut, Stage, Table, Vantage
 from analyzer.verdict import SEALED, judge
 
 _MIRRORED = (
@@ -108,7 +108,8 @@ class Analysis:
             return
         for cut in Cut:
             self._cut_flows[cut] += int((done.flows.cut & cut != 0).sum())
-        for vantage, times in zip(*np.unique(done.flows.vantage, return_counts=True), strict=True):
+        talks = done.flows.stage != Stage.NONE  # a neighbour's broadcasts do not tell where the talks were captured
+        for vantage, times in zip(*np.unique(done.flows.vantage[talks], return_counts=True), strict=True):
             self._vantage[int(vantage)] = self._vantage.get(int(vantage), 0) + int(times)
         if self.keep_flows:
             flows.append(done.flows)
@@ -211,4 +212,4 @@ class Analysis:
 
 def unusable(name: str, why: str) -> Result:
     """The result of a capture that could not be read at all."""
-    return Result(CaptureInfo(name=name), network=Network(why="nothing_captured"), error=why)
+    return Result(CaptureInfo(name=name), network=Network("unknown", "nothing_captured"), error=why)

@@ -25,7 +25,7 @@ STATES = (
     "ok",
 )  # surest and worst first
 ACCUSING = frozenset(STATES[:4])
-NETWORKS = ("normal", "no_connectivity", "captive_portal", "domestic_only", "all_slow", "no_udp", "no_quic")
+NETWORKS = ("normal", "no_connectivity", "captive_portal", "domestic_only", "all_slow", "no_udp", "no_quic", "unknown")
 CONTROL_KINDS = (  # in order of strength
     "same_address_other_name",
     "same_name_other_address",
@@ -40,6 +40,7 @@ LIMITS = (  # what keeps a verdict from saying more
     "no_control",
     "few_attempts",
     "one_direction",
+    "probes",
     "begun_midway",
     "snaplen",
     "gaps",
@@ -70,6 +71,7 @@ EXPLANATIONS = (  # ordinary causes that a verdict considers
     "server_rejects_name",
     "dns_failure",
     "path_mtu",
+    "quic_nowhere",
     "local_filter",
 )
 NEXT_STEPS = (

@@ -18,6 +18,7 @@ NETWORKS = {
     "all_slow": N_("The whole network is slow, not one service."),
     "no_udp": N_("UDP gets no answer anywhere in this capture, name lookups apart: calls cannot work."),
     "no_quic": N_("QUIC gets no answer anywhere in this capture: programs have to fall back to TCP."),
+    "unknown": N_("Nothing can be said of the network."),
 }
 
 FINDINGS = {  # reasons for which a network's state is said in other words
@@ -27,6 +28,7 @@ FINDINGS = {  # reasons for which a network's state is said in other words
 }
 
 WHY = {
+    "one_target_works": N_("One single service was reached, which shows little of the network."),
     "some_foreign_traffic_works": N_("Some services abroad can be reached."),
     "nothing_answered": N_("Not one request in this file was answered."),
     "only_domestic_works": N_("Domestic services answered; abroad, name lookups apart, nothing did."),
@@ -84,6 +86,7 @@ EXCLUDED = {
     "access_line": N_("the line to the provider is not the bottleneck"),
     "server_rejects_name": N_("the server does not reject this name"),
     "dns_failure": N_("the name lookup did not simply fail"),
+    "quic_nowhere": N_("QUIC is answered elsewhere in this capture"),
     "path_mtu": N_("large packets are not what gets lost (path MTU)"),
     "local_filter": N_("no app on the device and no router next to it does this"),
 }
@@ -100,9 +103,10 @@ STILL_OPEN = {
     "congestion": N_("a crowded network may explain it"),
     "slow_server": N_("the server may be slow"),
     "capture_loss": N_("the capture may have missed the packets in question"),
-    "access_line": N_("the line to the provider may be the bottleneck"),
+    "access_line": N_("the plan may allow no more, or the line to the provider may be the bottleneck"),
     "server_rejects_name": N_("the server may reject this name"),
     "dns_failure": N_("the name lookup may simply have failed"),
+    "quic_nowhere": N_("QUIC is not answered anywhere in this capture"),
     "path_mtu": N_("large packets may be what gets lost (path MTU)"),
     "local_filter": N_("an app on the device, or the router next to it, does this"),
 }
@@ -112,6 +116,7 @@ LIMITS = {
     "no_control": N_("there is nothing in the file to compare with"),
     "few_attempts": N_("there are too few attempts"),
     "one_direction": N_("only one direction of the traffic was captured"),
+    "probes": N_("these are probes, which were sent with a limited number of hops (TTL)"),
     "begun_midway": N_("the connection was already open when the capture began"),
     "snaplen": N_("the packets were cut short by the capture's settings"),
     "gaps": N_("packets are missing from the capture"),

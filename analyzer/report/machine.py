@@ -51,15 +51,15 @@ def document(
             "rules": result.rules_version or None,
             "services_date": result.services_date or None,
         },
-        "capture": _capture(result.capture),
+        "capture": _capture(result.capture, redact),
         "network": {"state": result.network.state, "why": result.network.why},
-        "verdicts": [_verdict(v, words, result.service_names) for v in result.shown(everything)],
+        "verdicts": [_verdict(v, words, result, redact) for v in result.shown(everything)],
         "coverage": _coverage(result.coverage),
         "error": result.error,
     }
 
 
-def _capture(capture: CaptureInfo) -> dict[str, Any]:
+def _capture(capture: CaptureInfo, redact: bool) -> dict[str, Any]:
     start, end = capture.start, capture.end
     return {
         "name": capture.name,
@@ -67,14 +67,14 @@ def _capture(capture: CaptureInfo) -> dict[str, Any]:
         "format": capture.format,
         "packets": int(capture.packets),
         "bytes": int(capture.bytes),
-        "start": iso(start),
+        "start": None if redact else iso(start),
         "duration_s": None if start is None or end is None else round((end - start) / 1e9, 6),
         "vantage": capture.vantage,
     }
 
 
-def _verdict(verdict: Verdict, words: Words, service_names: dict[str, str]) -> dict[str, Any]:
-    service_name = service_names.get(verdict.service, verdict.service) if verdict.service else None
+def _verdict(verdict: Verdict, words: Words, result: Result, redact: bool) -> dict[str, Any]:
+    service_name = sentences.service_name(verdict, result.service_names)
     return {
         "target": verdict.target,
         "service": verdict.service,
@@ -83,7 +83,7 @@ def _verdict(verdict: Verdict, words: Words, service_names: dict[str, str]) -> d
         "summary": sentences.summary(verdict, words, service_name),
         "attempts": int(verdict.attempts),
         "failed": int(verdict.failed),
-        "methods": [_method(named) for named in verdict.methods],
+        "methods": [_method(named, result.capture.start, redact) for named in verdict.methods],
         "controls": [
             {"kind": c.kind, "target": c.target, "attempts": int(c.attempts), "fine": int(c.fine)}
             for c in verdict.controls
@@ -94,14 +94,15 @@ def _verdict(verdict: Verdict, words: Words, service_names: dict[str, str]) -> d
     }
 
 
-def _method(named: Named) -> dict[str, Any]:
+def _method(named: Named, start: int | None, redact: bool) -> dict[str, Any]:
     method = named.method
     return {
         "trigger": method.trigger,
         "trigger_detail": method.trigger_detail,
         "action": method.action,
         "position": method.position,
-        "onset": iso(named.onset),
+        "onset": None if redact else iso(named.onset),
+        "onset_s": None if named.onset is None or start is None else round((named.onset - start) / 1e9, 6),
         "rules": list(named.rules),
         "witnesses": [{"frame": int(w.frame), "role": w.role} for w in named.witnesses[:MOST_WITNESSES]],
         "frames_total": int(named.frames_total),

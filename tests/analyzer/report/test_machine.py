@@ -88,3 +88,12 @@ def test_networks_have_their_state_and_reason():
     for state in codes.NETWORKS:
         document = machine.document(replace(results.whole(), network=Network(state, "nothing_answered")))
         assert document["network"] == {"state": state, "why": "nothing_answered"}
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_hidden_times_are_null_and_their_distance_stays(redact):
+    given = results.whole()
+    document = machine.document(given, redact=redact)
+    method = document["verdicts"][0]["methods"][0]
+    assert (document["capture"]["start"] is None, method["onset"] is None) == (redact, redact)
+    assert method["onset_s"] == (given.answers[0].methods[0].onset - given.capture.start) / 1e9
