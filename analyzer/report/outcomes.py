@@ -59,7 +59,8 @@ def outcomes(result: Result, verdict: Verdict, words: Words) -> Outcomes:
     )
     of_kind = of_kind.reshape(-1)
     said = [
-        _line(flows[of_kind == kind], *kinds[:, kind].tolist(), words) for kind in np.argsort(-counts, kind="stable")
+        _line(flows[of_kind == kind], int(kinds[0, kind]), int(kinds[1, kind]), words)
+        for kind in np.argsort(-counts, kind="stable")
     ]
     if not len(flows):
         return Outcomes([], [])

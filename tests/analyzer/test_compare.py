@@ -59,5 +59,7 @@ def test_words_say_whether_more_attempts_would_tell():
     assert "too few attempts to tell; try it at least five times in both" in few and "Nothing differs" not in few
     enough = comparison(compare(capture(5, 0), capture(0, 5)), Words(), {})
     assert "too few" not in enough and "chance explains this" in enough
-    same = comparison(compare(capture(0, 3), capture(0, 3)), Words(), {})
+    same = comparison(compare(capture(0, 3), capture(0, 3)), Words(), {}, "a.pcap", "b.pcap")
+    assert same.startswith("Here: a.pcap, where it does not work. There: b.pcap, the control.\n")
+    assert "Working (3 of 3 worked)" in same and not same.endswith("\n")
     assert "too few" not in same and "Nothing differs" in same

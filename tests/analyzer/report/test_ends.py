@@ -16,7 +16,7 @@ from tests.analyzer.report import results
     [
         (12e6, "The server's clock is 12.0 ms ahead; the way takes 0.0 ms."),
         (-12e6, "The server's clock is 12.0 ms behind; the way takes 0.0 ms."),
-        (-0.0, "The server's clock is 0.0 ms ahead"),
+        (-0.0, "The two clocks agree; the way takes 0.0 ms."),
     ],
 )
 def test_a_clock_is_ahead_or_behind(offset, says):
