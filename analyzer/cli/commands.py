@@ -34,7 +34,10 @@ _PLAIN: dict[str, Any] = {  # no rich behind help and errors: it costs more than
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
 }
-_EPILOG = "Captures without a command are analysed. `interference COMMAND -h` says more about a command."
+_EPILOG = """\
+Captures without a command are analysed: -o FILE writes a report (.html, .md, .json, .csv, .parquet), --json prints for
+machines, --target NAME asks about one service, --lang LANG answers in another language, --fail-on STATE,... exits with 1;
+`interference analyze -h` lists all. `interference COMMAND -h` says more about a command."""
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 

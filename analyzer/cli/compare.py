@@ -22,7 +22,7 @@ Control = Annotated[str, typer.Argument(metavar="CONTROL", hidden=True)]
 
 
 def compare(affected: Affected, control: Control, as_json: options.Json = False, lang: options.Lang = "en") -> None:
-    """What works in one network and not in the other, target by target.
+    """What works in one network and not in the other.
 
     AFFECTED is the capture where it does not work, CONTROL one of the same service from another network or day. For two
     captures of the same connections at both ends, see `pair`.
@@ -47,7 +47,7 @@ def compare(affected: Affected, control: Control, as_json: options.Json = False,
         return
     names = results[1].service_names | results[0].service_names
     for code in langs:
-        console().print(comparison(found, Words(code), names), markup=False, highlight=False)
+        console().print(comparison(found, Words(code), names, affected, control), markup=False, highlight=False)
 
 
 def _plain(verdict: Verdict | None) -> dict[str, object] | None:

@@ -16,7 +16,9 @@ Evidence = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="T
 
 
 def extract(capture: Capture, output: Evidence, target: options.Target = None) -> None:
-    """The packets that prove a verdict, and those it was compared with, as a capture with comments.
+    """The packets that prove a verdict, as a capture of their own.
+
+    Those it was compared with are in it too, and comments say what each shows.
 
     CAPTURE is a path; standard input can't be read twice. An existing file is never overwritten.
     """

@@ -15,7 +15,10 @@ Device = Annotated[str | None, typer.Argument(metavar="DEVICE", help=", ".join(D
 
 
 def guide(device: Device = None, lang: options.Lang = "en") -> None:
-    """How to make a capture that can answer: a message to send, for android, ios, linux, windows or a router."""
+    """How to make a capture that can answer, as a message to send.
+
+    For android, ios, linux, windows or a router.
+    """
     if device is None:
         typer.echo(
             f"Which device makes the capture? Choose one: {', '.join(f'interference guide {d}' for d in DEVICES)}"

@@ -20,7 +20,9 @@ from analyzer.decode import Frames
 from analyzer.sources import Source
 from analyzer.sources.live import LiveCapture
 
-Interface = Annotated[str, typer.Option("-i", "--interface", metavar="IFACE", help="Interface, such as wlan0; any sees packets twice.")]
+Interface = Annotated[
+    str, typer.Option("-i", "--interface", metavar="IFACE", help="Such as wlan0; any sees packets twice.")
+]
 Filter = Annotated[str | None, typer.Option("-f", "--filter", metavar="BPF", help="Capture filter, as in tcpdump.")]
 Seconds = Annotated[float | None, typer.Option("-d", "--duration", min=0, metavar="SECONDS", help="Stop after them.")]
 Count = Annotated[int | None, typer.Option("-c", "--count", min=1, metavar="PACKETS", help="Stop after so many.")]

@@ -30,7 +30,9 @@ def pair(
     lang: options.Lang = "en",
     everything: options.Everything = False,
 ) -> None:
-    """Two captures of the same connections, CLIENT and SERVER: what was forged, dropped or rewritten in between.
+    """What was forged, dropped or rewritten between two ends.
+
+    CLIENT and SERVER are two captures of the same connections.
 
     Their clocks need not agree, and a NAT may stand in between. For two captures of the same service from two networks,
     see `compare`.

@@ -96,6 +96,12 @@ def test_a_target_that_is_not_there_is_no_all_clear(quiet, tmp_path):
     assert call(DEMO, str(tmp_path / "gone"), "--target", "whatsap").code == 3
 
 
+def test_help_shows_the_options_that_matter_and_whole_sentences():
+    said = call("--help").out
+    assert all(option in said for option in ("-o", "--json", "--lang", "--fail-on", "--target"))
+    assert "..." not in said.split("Commands:")[1].split("Captures without")[0]
+
+
 def test_a_rotated_capture_is_one(tmp_path):
     whole = Path(DEMO).read_bytes()
     middle = frame_at(whole, 200)
