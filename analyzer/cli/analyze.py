@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -51,15 +52,19 @@ def analyze(
         target=target,
     )
     with Interrupt() as interrupt:
-        for result in _results(given, merge, jobs, interrupt):
-            outlet.take(result)
+        called = asked.told_apart(given)
+        for capture, result in _results(given, merge, jobs, interrupt):
+            if merge:
+                outlet.take(result)
+            else:
+                outlet.take(_called(result, called.get(capture)), capture)
         code = outlet.close(interrupt.came)
     raise typer.Exit(code)
 
 
-def _results(captures: list[str], merge: bool, jobs: int, interrupt: Interrupt) -> Iterator[Result]:
+def _results(captures: list[str], merge: bool, jobs: int, interrupt: Interrupt) -> Iterator[tuple[str, Result]]:
     if merge:
-        yield merged(captures, interrupt=interrupt)
+        yield captures[0], merged(captures, interrupt=interrupt)
     elif min(jobs, len(captures)) > 1 and asked.STDIN not in captures:  # other processes have no standard input
         yield from answers(captures, jobs, interrupt)
     else:
@@ -68,4 +73,8 @@ def _results(captures: list[str], merge: bool, jobs: int, interrupt: Interrupt) 
                 return
             with Progress(capture) as progress:
                 result = answer(capture, progress=progress, interrupt=interrupt)
-            yield result
+            yield capture, result
+
+
+def _called(result: Result, name: str | None) -> Result:
+    return result if name is None else replace(result, capture=replace(result.capture, name=name))

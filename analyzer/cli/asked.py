@@ -23,6 +23,23 @@ def captures(arguments: Sequence[str] | None, read: Sequence[str] | None) -> lis
     return given
 
 
+def told_apart(given: Sequence[str]) -> dict[str, str]:
+    """What captures with the same file name are called: as much of the end of their paths as tells them apart."""
+    names: dict[str, list[str]] = {}
+    for capture in dict.fromkeys(given):
+        names.setdefault(os.path.basename(capture), []).append(capture)
+    called = {}
+    for alike in names.values():
+        if len(alike) > 1:
+            parts = {capture: Path(os.path.abspath(capture)).parts for capture in alike}
+            for count in range(2, max(map(len, parts.values())) + 1):
+                ends = {capture: os.path.join(*path[-count:]) for capture, path in parts.items()}
+                if len(set(ends.values())) == len(set(parts.values())):
+                    called.update(ends)
+                    break
+    return called
+
+
 def refuse_stdin(*given: str) -> None:
     """Where a capture is read twice."""
     if STDIN in given:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer import api, report
-from analyzer.cli import exits
+from analyzer.cli import asked, exits
 from analyzer.cli.messages import complain
 from analyzer.errors import UsageError
 from analyzer.report import Words
@@ -74,19 +74,20 @@ class Outlet:
         self._said = False  # one answer at least, in words
         self._code = exits.FINE
 
-    def take(self, result: Result) -> None:
+    def take(self, result: Result, given: str | None = None) -> None:
+        """Say one result and keep it; `given` is what its capture was called on the command line."""
         if self.target and result.error is None:
             try:
                 result = api.only(result, self.target)
             except UsageError as error:
-                self._pass(replace(result, answers=(), error=str(error)), exits.USAGE)
+                self._pass(replace(result, answers=(), error=str(error)), exits.USAGE, given)
                 return
-        self._pass(result, exits.UNUSABLE)
+        self._pass(result, exits.UNUSABLE, given)
 
-    def _pass(self, result: Result, failed: int) -> None:
+    def _pass(self, result: Result, failed: int, given: str | None) -> None:
         """Say a result and keep it; `failed` is the exit code of one with an error."""
         if result.error is not None:
-            complain(result.capture.name, result.error)
+            complain(given if given not in (None, asked.STDIN) else result.capture.name, result.error)
             self._code = max(self._code, failed)
         elif any(verdict.state in self.failing for verdict in result.shown(self.manner.everything)):
             self._code = max(self._code, exits.FOUND)

@@ -38,8 +38,8 @@ def merged(captures: Sequence[str], *, interrupt: Interrupt | None = None) -> Re
     return _answer(lambda: Chain(captures), _name(captures[0]), None, interrupt)
 
 
-def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt) -> Iterator[Result]:
-    """Answers in the order of the captures, worked out by up to `jobs` processes; after Ctrl-C, of those begun."""
+def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt) -> Iterator[tuple[str, Result]]:
+    """Captures with their answers, in the order given, worked out by up to `jobs` processes; after Ctrl-C, of those begun."""
     from concurrent.futures import ProcessPoolExecutor
 
     interrupt.at_first = _tell_processes
@@ -53,9 +53,10 @@ def answers(captures: Sequence[str], jobs: int, interrupt: Interrupt) -> Iterato
                 waiting.append((capture, pool.submit(_answer_in_process, capture)))
             if not waiting:
                 return
-            result = _outcome(*waiting.popleft())
+            capture, future = waiting.popleft()
+            result = _outcome(capture, future)
             if result is not None:
-                yield result
+                yield capture, result
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -102,6 +102,19 @@ def test_help_shows_the_options_that_matter_and_whole_sentences():
     assert "..." not in said.split("Commands:")[1].split("Captures without")[0]
 
 
+def test_files_of_the_same_name_are_told_apart(tmp_path):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "client.pcap").write_bytes(Path(DEMO).read_bytes())
+    captures = [str(tmp_path / name / "client.pcap") for name in ("here", "there")]
+    assert [d["capture"]["name"] for d in call("--json", *captures).documents] == [
+        "here/client.pcap",
+        "there/client.pcap",
+    ]
+    assert [d["capture"]["name"] for d in call("--json", "--redact", *captures).documents] == ["capture"] * 2
+    assert call(captures[0]).out.startswith("client.pcap\n")
+
+
 def test_a_rotated_capture_is_one(tmp_path):
     whole = Path(DEMO).read_bytes()
     middle = frame_at(whole, 200)

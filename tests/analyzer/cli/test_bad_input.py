@@ -46,17 +46,17 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
     }
 
 
-def says(ran: Ran, name: str, why: str) -> bool:
-    """One line on standard error and nothing on standard output."""
+def says(ran: Ran, given: Path, why: str) -> bool:
+    """One line on standard error, with the path as it was given, and nothing on standard output."""
     return (
-        ran.out == "" and ran.err.count("\n") == 1 and ran.err.startswith(f"interference: {name}: ") and why in ran.err
+        ran.out == "" and ran.err.count("\n") == 1 and ran.err.startswith(f"interference: {given}: ") and why in ran.err
     )
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_one_clear_line(folder, name):
     ran = call("analyze", str(folder / name))
-    assert says(ran, name, BAD[name][1]), ran
+    assert says(ran, folder / name, BAD[name][1]), ran
     assert ran.code == 3
 
 
@@ -71,13 +71,13 @@ def test_an_object_with_the_error_under_json(folder, name):
 
 def test_a_missing_file(tmp_path):
     ran = call("analyze", str(tmp_path / "gone.pcap"))
-    assert says(ran, "gone.pcap", "there is no such file")
+    assert says(ran, tmp_path / "gone.pcap", "there is no such file")
     assert ran.code == 3
 
 
 def test_a_directory_is_refused(folder):
     ran = call("analyze", str(folder))
-    assert says(ran, folder.name, "it is a directory, not a capture")
+    assert says(ran, folder, "it is a directory, not a capture")
     assert ran.code == 3
 
 
@@ -103,7 +103,7 @@ def test_a_file_without_permission():
         os.chmod(folder, 0o755)
         with as_nobody():
             ran = call("analyze", str(path))
-    assert says(ran, "secret.pcap", "there is no permission to read it")
+    assert says(ran, path, "there is no permission to read it")
     assert ran.code == 3
 
 
@@ -138,7 +138,7 @@ def test_the_others_are_still_analysed_and_come_in_order(folder):
 
 def test_names_of_files_are_shown_escaped(tmp_path):
     ran = call("analyze", str(tmp_path / "a\x1b[31m\nb"))
-    assert ran.err == "interference: a\\x1b[31m\\x0ab: there is no such file\n"
+    assert ran.err == f"interference: {tmp_path}/a\\x1b[31m\\x0ab: there is no such file\n"
 
 
 @pytest.mark.parametrize("command", ["flows", "inspect"])
