@@ -71,14 +71,24 @@ _EXCLUDED_BY_FAMILY = {  # explanation -> the family of a strong finding that ex
 
 
 def doubts_of(
-    state: str, named: Sequence[Named], findings: Sequence[Finding], controls: Sequence[Control], fate: np.ndarray
+    state: str,
+    named: Sequence[Named],
+    findings: Sequence[Finding],
+    controls: Sequence[Control],
+    fate: np.ndarray,
+    quic_nowhere: bool = False,
 ) -> tuple[RuledOut, ...]:
-    """Ordinary explanations, each excluded by something seen or still open."""
+    """Ordinary explanations, each excluded by something seen or still open.
+
+    `quic_nowhere`: all that failed are datagrams, and none of the kind is answered in this capture.
+    """
     if state in ACCUSING:
         wanted = [cause for method in named for cause in _ORDINARY.get(method.method.action, ())]
     else:
         failed = sorted({Fate(value) for value in fate.tolist() if value >= Fate.FAILED})
         wanted = [cause for how in failed for cause in _BY_FATE.get(how, ())]
+    if quic_nowhere and state not in ACCUSING:
+        wanted = ["quic_nowhere"]
     if any(f.rule.id in AT_HOME for f in findings):
         wanted.insert(0, "local_filter")
     if (fate == Fate.REFUSED).any() and "network_down" in wanted:  # something answered
@@ -118,8 +128,8 @@ def _excludes(finding: Finding) -> set[str]:
 _CUT_WORDS = tuple(
     (int(bit), word)
     for bit, word in (
-        (Cut.ONE_DIRECTION, "one_direction"), (Cut.MIDWAY, "begun_midway"), (Cut.PROXIED, "headers_invented"),
-        (Cut.PART, "evicted"), (Cut.CAPTURE_END, "capture_ended"), (Cut.SNAPLEN, "snaplen"), (Cut.GAP, "gaps"),
+        (Cut.PROBE, "probes"), (Cut.ONE_DIRECTION, "one_direction"), (Cut.MIDWAY, "begun_midway"),
+        (Cut.PROXIED, "headers_invented"), (Cut.PART, "evicted"), (Cut.CAPTURE_END, "capture_ended"), (Cut.SNAPLEN, "snaplen"), (Cut.GAP, "gaps"),
     )
 )  # fmt: skip
 
@@ -184,6 +194,8 @@ def next_step(state: str, limits: Sequence[str], named: Sequence[Named], at_home
         return None
     if at_home:
         return "check_device"
+    if "probes" in limits:  # longer waiting changes nothing: they were not meant to arrive
+        return None
     for word in limits:
         if word in _NEXT:
             return _NEXT[word]

@@ -24,6 +24,8 @@ from analyzer.verdict.network import network_finding
 from analyzer.verdict.states import ANYBODYS, OTHER_CHANNEL, Setting, state_of
 
 ON_THE_WAY = ("on_path", "in_path")
+NO_DATAGRAMS = ("no_quic", "no_udp")  # networks in which a site without QUIC is like any other
+QUIC_PORT = 443
 MOSTLY_FINE = 0.8  # share of fine attempts from which on a target works, and what failed is noise
 
 
@@ -92,14 +94,11 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     rows = mine if len(mine) else affected
     servers = bench.servers(rows)
     clients = bench.clients_at_server(affected if len(affected) else mine)
-    gaps = Gaps(
-        bench.attempts.cut[rows],
-        bench.fate[rows] == Fate.UNKNOWN,
-        bench.void[rows],
-        len(servers),
-        clients,
-        bench.others_worked(target),
-    )
+    unknown = bench.fate[rows] == Fate.UNKNOWN
+    others = bench.others_worked(target)
+    gaps = Gaps(bench.attempts.cut[rows], unknown, bench.void[rows], len(servers), clients, others)
+    datagrams = (bench.merged.proto[merged] == 17) & (bench.merged.port[merged] == QUIC_PORT)
+    quic_nowhere = network.state in NO_DATAGRAMS and bool(failed) and bool(datagrams[fate >= Fate.FAILED].all())
     limit = limits_of(gaps, controls, tried, state, coverage, findings)
     start, end = bench.attempts.start[rows], bench.attempts.end[rows]
     return Verdict(
@@ -111,7 +110,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
         failed=failed,
         methods=named,
         controls=tuple(controls),
-        ruled_out=doubts_of(state, named, findings, controls, fate) if state != "ok" else (),
+        ruled_out=doubts_of(state, named, findings, controls, fate, quic_nowhere) if state != "ok" else (),
         limits=limit,
         next=next_step(state, limit, named, _at_home(findings), clients > 0),
         findings=tuple(findings),

@@ -16,6 +16,7 @@ from analyzer.verdict.doubts import SEALED
 TRIED = 3  # targets that must have been tried and failed before a whole network is called dead or walled
 GRACE, SILENCE = 2_000_000_000, 10_000_000_000  # ns after the last answer, and without any, before all is called silent
 HOME = 2  # domestic targets that must work before "only domestic ones do" is said
+ABROAD = 2  # targets elsewhere that must work before services abroad are said to
 QUIC_NETWORKS, UDP_NETWORKS = 2, 3  # unrelated networks that were asked in vain: one site may have no QUIC, or be down
 ASKED = 2  # datagrams: apps ask each relay of a call twice
 SOLD_ABROAD = frozenset(  # used as if of no country
@@ -60,9 +61,10 @@ def network_finding(
         return Network("domestic_only", "only_domestic_works", values)
     if any(f.rule.id == "throttle.shared_by_all" for f in findings):
         return Network("all_slow", "everything_slow")
-    if not (fine & ~home & public).any():
+    abroad = int((fine & ~home & public).sum())
+    if not abroad:
         return Network("normal", "nothing_judged")
-    return _datagrams(a, fate, seen) or Network()
+    return _datagrams(a, fate, seen) or (Network() if abroad >= ABROAD else Network("normal", "one_target_works"))
 
 
 def _at_home(a: Table, fine: np.ndarray, seen: Seen, known: Knowledge) -> np.ndarray:

@@ -38,7 +38,7 @@ def test_a_verdict_shows_axes_proof_controls_doubts_and_a_filter():
         "packet 15: forged",
         "`mmg.whatsapp.net`, another name at the same address: 4 of 4 worked",
         "The server is not down (another name at the same address works).",
-        "**The line to the provider may be the bottleneck.**",
+        "**The plan may allow no more, or the line to the provider may be the bottleneck.**",
         "frame.number in {12,14,15,18}",
     ):
         assert part in text

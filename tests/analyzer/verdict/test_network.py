@@ -62,6 +62,21 @@ def test_something_abroad_works(names):
     assert state(*home(*names), *ABROAD) != "domestic_only"
 
 
+def works(*servers):
+    return [Conversation(name, server, at=500.0 * i).works() for i, (name, server) in enumerate(servers)]
+
+
+def test_one_target_abroad_shows_little():
+    assert analyze(*works(SITES[1]), loaded=signatures.load()).network.why == "one_target_works"
+    assert analyze(*works(*SITES[1:]), loaded=signatures.load()).network.why == "some_foreign_traffic_works"
+
+
+def test_what_was_tried_after_the_network_died_tells_of_no_service():
+    result = analyze(*works(*SITES), *[dead(name, s, 20_000.0 + 10) for name, s in SITES], loaded=signatures.load())
+    assert result.network.why == "stopped_answering"
+    assert {v.state for v in result.answers} <= {"ok", "insufficient"}
+
+
 def test_three_blocked_messengers_are_not_all_that_is_abroad():
     assert state(*home("ya.ru", "vk.com"), *BLOCKED_ALONE) != "domestic_only"
 
