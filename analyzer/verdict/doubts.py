@@ -9,7 +9,7 @@ import numpy as np
 
 from analyzer.controls import Fate
 from analyzer.result import ACCUSING, Control, Coverage, Named, RuledOut
-from analyzer.signature import Finding
+from analyzer.signature import STRENGTHS, Finding
 from analyzer.tables import Cut
 
 AT_HOME = ("rst.from_device", "device.deaf", "device.refused_at_once")  # they find the cause on the device or beside it
@@ -94,6 +94,7 @@ def doubts_of(
     if (fate == Fate.REFUSED).any() and "network_down" in wanted:  # something answered
         wanted = [cause for cause in wanted if cause != "network_down"]
     strong = [f for f in findings if f.rule.leans == "interference" and f.rule.strength in ("conclusive", "strong")]
+    strong.sort(key=lambda finding: STRENGTHS.index(finding.rule.strength))  # the strongest reason is the one that is told
     out = []
     for cause in dict.fromkeys(wanted):
         by_control = next((c.kind for c in controls if c.fine and c.kind in _EXCLUDED_BY_CONTROL.get(cause, ())), None)
@@ -129,7 +130,8 @@ _CUT_WORDS = tuple(
     (int(bit), word)
     for bit, word in (
         (Cut.PROBE, "probes"), (Cut.ONE_DIRECTION, "one_direction"), (Cut.MIDWAY, "begun_midway"),
-        (Cut.PROXIED, "headers_invented"), (Cut.PART, "evicted"), (Cut.CAPTURE_END, "capture_ended"), (Cut.SNAPLEN, "snaplen"), (Cut.GAP, "gaps"),
+        (Cut.PROXIED, "headers_invented"), (Cut.PART, "evicted"),
+        (Cut.CAPTURE_END, "capture_ended"), (Cut.SNAPLEN, "snaplen"), (Cut.GAP, "gaps"),
     )
 )  # fmt: skip
 
