@@ -94,7 +94,8 @@ def doubts_of(
     if (fate == Fate.REFUSED).any() and "network_down" in wanted:  # something answered
         wanted = [cause for cause in wanted if cause != "network_down"]
     strong = [f for f in findings if f.rule.leans == "interference" and f.rule.strength in ("conclusive", "strong")]
-    strong.sort(key=lambda finding: STRENGTHS.index(finding.rule.strength))  # the strongest reason is the one that is told
+    # The strongest reason is the one that is told.
+    strong.sort(key=lambda finding: STRENGTHS.index(finding.rule.strength))
     out = []
     for cause in dict.fromkeys(wanted):
         by_control = next((c.kind for c in controls if c.fine and c.kind in _EXCLUDED_BY_CONTROL.get(cause, ())), None)
