@@ -84,7 +84,10 @@ class CaptureWriter:
         self._file.flush()
 
     def close(self) -> None:
+        """What no packet came into is taken away again: it would only refuse the next try."""
         self._file.close()
+        if not self._interfaces:
+            os.unlink(self._file.name)
 
     def __enter__(self) -> CaptureWriter:
         return self
