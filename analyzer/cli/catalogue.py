@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from signatures.knowledge.services import Service, Services
 
 RuleId = Annotated[str | None, typer.Argument(metavar="ID", hidden=True)]
 All = Annotated[bool, typer.Option("--all", help="Every address block of a service.")]
+COUNTED = re.compile(r"\b(\d+) \| (\d+)\b")  # flows that a rule fires on: benign | with interference
 MOST_BLOCKS = 8  # address blocks shown unasked: some services have thousands
 ServiceId = Annotated[str | None, typer.Argument(metavar="ID", hidden=True)]
 
@@ -59,7 +61,10 @@ def _about_rule(rule: Rule, method: str, words: Words) -> Iterator[tuple[str, li
     yield "seen in", [rule.family]
     yield "cannot see", [rule.blind]
     yield "headers", ["" if rule.needs_headers else "not needed: it works where the capturing app wrote its own"]
-    yield "source", [rule.source]
+    yield (
+        "source",
+        [COUNTED.sub(r"in real captures it fires on \1 ordinary flows and on \2 with interference", rule.source)],
+    )
     yield "signature", [method]
 
 
