@@ -155,6 +155,8 @@ def _partner(result: Result, flow: SimpleNamespace, words: Words) -> str:
     if flow.service is None:
         return name
     service = visible(result.service_names.get(flow.service, flow.service))
+    if name == f"{flow.service}/{flow.role}":  # no name of its own: what the service uses it for
+        name = sentences.role(flow.role, words) or name
     if flow.identified_by not in KNOWN_BY:
         return f"{name} ({service})"
     return words.say(

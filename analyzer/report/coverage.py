@@ -60,8 +60,8 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
     if seen.one_direction:
         out.append(
             plural(
-                "Of {n} connection only one direction was captured.",
-                "Of {n} connections only one direction was captured.",
+                "Only one direction of {n} connection was captured.",
+                "Only one direction of {n} connections was captured.",
                 seen.one_direction,
             )
         )

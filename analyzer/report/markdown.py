@@ -169,11 +169,12 @@ class _Page:
         if not verdict.findings:
             return ""
         words = self.words
-        heads = [words.say("Rule"), words.say("What it means"), words.say("Measured")]
+        # the names of measured quantities are for engineers: they stand in the complete report
+        heads = [words.say("Rule"), words.say("What it means"), words.say("Measured") if self.full else ""]
         lines = [f"| {' | '.join(heads)} |", "|---|---|---|"]
         for found in evidence.by_rule(verdict.findings):
             rule, measured = found[0].rule, evidence.measured(found[0], words)
-            values = filter(None, (code(measured) if measured else "", evidence.times(found, words)))
+            values = filter(None, (code(measured) if measured and self.full else "", evidence.times(found, words)))
             cells = [code(rule.id), _cell(words.rule(rule.says)), words.listing(values)]
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)

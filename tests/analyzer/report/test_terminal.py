@@ -78,7 +78,7 @@ def test_what_was_not_seen_is_counted():
         "3 packets were read out of a tunnel (Teredo)",
         "1 packet was damaged",
         "missed 2 packets",
-        "Of 1 connection only",
+        "Only one direction of 1 connection",
         "jumped 2 times",
         "5 ICMP errors",
     ):
