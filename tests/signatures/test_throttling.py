@@ -110,6 +110,7 @@ class TestPolicing:
         assert len(pooled.flows) == 3
         assert pooled.measured["rate_kbps"] == pytest.approx(512, rel=0.03)
         assert states(result)[TARGET] == "throttled"
+        assert {witness.role for witness in pooled.witnesses} == {"resent"}
         assert finding.rule.action == "police"
 
     @BOTH_ENDS
