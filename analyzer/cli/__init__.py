@@ -8,17 +8,21 @@ is unusable (3 wins over 1), 130 after Ctrl-C.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
 import traceback
 from typing import NoReturn
 
+SELDOM = 100_000  # objects made between two searches for cycles: nearly all that an analysis makes lives to its end
+
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what writing to standard output may end with
 
 
 def main() -> None:
     """Entry point of `interference`."""
+    gc.set_threshold(SELDOM, 50, 50)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `interference ... | head` ends silently, like any Unix tool
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

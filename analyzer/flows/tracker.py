@@ -8,8 +8,6 @@ the least recently active flows finished early (closed ones first). They go on a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +20,7 @@ from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.leaving import leave
 from analyzer.flows.summary import summarize
 from analyzer.flows.table import forget
-from analyzer.kernels import is_compiled
 from analyzer.tables import Bad, Cut, Tunnel
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
 
 BATCH = 4096  # packets decoded at once: their columns stay in the processor's cache
 _SHORT_OF = {
@@ -43,8 +37,7 @@ class Tracker:
 
     def __init__(self):
         self.arenas: Arenas = a.allocate()
-        self.packets = self._next = Packets.allocate(BATCH)
-        self._decoder: ThreadPoolExecutor | None = None
+        self.packets = Packets.allocate(BATCH)
         self.fragments = Fragments()
         self.bad = dict.fromkeys(Bad, 0)
         self.tunnels = dict.fromkeys(Tunnel, 0)  # packets of conversations, by the tunnel that they were read out of
@@ -68,7 +61,10 @@ class Tracker:
 
     def feed(self, frames: Frames, look=None) -> Iterator[FinishedFlows]:
         """Account a block of frames. `look(packets, frames, first, count)` sees every decoded batch before it is accounted."""
-        for first, count in self._decoded(frames):
+        total = len(frames.offset)
+        for first in range(0, total, BATCH):
+            count = min(BATCH, total - first)
+            decode(frames, first, count, self.packets)
             self._count_bad(frames, first, count)
             joined, again = self.fragments.join(frames, first, count, self.packets)
             for i in again:
@@ -83,31 +79,7 @@ class Tracker:
                 if need == a.NEED_NOTHING:
                     break
                 yield from self._make_room(_SHORT_OF[need])
-        self.frames += len(frames.offset)
-
-    def _decoded(self, frames: Frames) -> Iterator[tuple[int, int]]:
-        """(first, count) of each batch once it is in `packets`. Compiled, the next is decoded meanwhile by another thread."""
-        total = len(frames.offset)
-        batches = [(first, min(BATCH, total - first)) for first in range(0, total, BATCH)]
-        if not is_compiled() or len(batches) < 2:
-            for first, count in batches:
-                decode(frames, first, count, self.packets)
-                yield first, count
-            return
-        begun = self._begin(frames, *batches[0])
-        for batch, following in zip_longest(batches, batches[1:]):
-            begun.result()
-            self.packets, self._next = self._next, self.packets
-            if following:
-                begun = self._begin(frames, *following)
-            yield batch
-
-    def _begin(self, frames: Frames, first: int, count: int) -> Future:
-        if self._decoder is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._decoder, self._next = ThreadPoolExecutor(1, "decode"), Packets.allocate(BATCH)
-        return self._decoder.submit(decode, frames, first, count, self._next)
+        self.frames += total
 
     def snapshot(self) -> Iterator[FinishedFlows]:
         """All live flows as they stand, without finishing them."""

@@ -313,18 +313,6 @@ def test_interpreted_and_compiled_kernels_agree(seed):
         assert heads == heads2
 
 
-def test_batches_that_another_thread_decodes_are_accounted_in_order(monkeypatch):
-    frames = frames_of(mixed_packets(5))
-    whole = track(frames)
-    monkeypatch.setattr("analyzer.flows.tracker.BATCH", 7)
-    with kernels.forced("compiled"):
-        ahead = track(frames)
-    for (flows, packets, heads, _), (flows2, packets2, heads2, _) in zip(whole, ahead, strict=True):
-        assert equal(flows, flows2)
-        assert equal(packets, packets2)
-        assert heads == heads2
-
-
 def test_snapshots_show_open_flows_and_change_nothing():
     frames = frames_of(mixed_packets(3))
     half = len(frames.offset) // 2
