@@ -25,7 +25,7 @@ MAX_DATAGRAMS = 1024  # fragmented datagrams waiting for the rest
 MAX_FRAGMENT_BYTES = 16 << 20  # and their bytes in all
 MAX_DATAGRAM = 65_535 - 20  # what an IP packet can carry; more is a ping of death
 
-MAX_FLOWS_KEPT = 1 << 21  # rows of the flows table, some 900 bytes each with what is remembered of them
+MAX_FLOWS_KEPT = 1 << 20  # rows of the flows table; with what is remembered of them some 3 kB each at the peak
 MAX_APPS = 1 << 18  # conversations whose app the capture names
 MAX_PAIRED = 4_000_000  # packets of one capture that are matched one by one with another's
 MAX_NAMES = 1 << 20  # DNS questions remembered, and answers
