@@ -21,6 +21,7 @@ from analyzer.result import ACCUSING, STATES, Result, Verdict
 
 PROVED = 24  # verdicts with pictures and tables: more would not be read, and the file must stay small
 LISTED = 200  # rows of the table of all targets
+QUOTED = 3  # answers in the text that is fit to be quoted: it should stay short enough to be quoted whole
 
 WHERE = {
     "client": N_("one device in one network"),
@@ -132,16 +133,16 @@ class Page:
 
     @property
     def quotable(self) -> str:
-        """A sentence that claims no more than was shown, however it is cut out."""
+        """What claims no more than was shown, however it is cut out: a sentence for each of the surest, and its scope."""
         where = self.say(WHERE[self.result.capture.vantage])
         if self.accused:
-            worst = self.accused[0]
+            surest = " ".join(self.summary(verdict) for verdict in self.accused[:QUOTED])
             return self.say(
                 N_(
                     "{finding} This is what {where} showed within {duration}; it does not show who did it, nor that it "
                     "is so elsewhere."
                 ),
-                finding=self.summary(worst),
+                finding=surest,
                 where=where,
                 duration=self.duration,
             )
