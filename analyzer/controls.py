@@ -25,10 +25,8 @@ RESENT = 2  # resends of unacknowledged bytes, or SYNs beyond the first: one may
 RESIDUAL = 180 * SECOND  # longest residual blocking of a three-tuple that is documented (GFW, 2020)
 UPLOAD = 1 << 16  # bytes: whoever took this much was there to take it, though it said nothing
 DATAGRAMS = 3  # unanswered datagrams: the same for UDP
-USED_BY_PEOPLE = (
-    "messenger",
-    "social",
-)  # kinds of services: what is blocked first, and tells little of all else abroad
+# Kinds of services that are blocked first, and that tell little of all else abroad.
+USED_BY_PEOPLE = ("messenger", "social")
 
 
 class Fate(IntEnum):

@@ -92,7 +92,8 @@ def _greeted_in_vain(flows: Table) -> np.ndarray:
 
 
 def _wanted(flows: Table) -> np.ndarray:
-    other = (flows.protocol == "other") & (flows.packets_up + flows.packets_down >= TUNNEL_LEAST)
+    other = (flows.protocol == "other") & (flows.bytes_up > 0)  # each tunnel's client says something
+    other &= flows.packets_up + flows.packets_down >= TUNNEL_LEAST
     other &= (flows.proto == 17) | np.isin(flows.server_port, OPENVPN_TCP)
     return _may_be_deaf(flows) | other
 

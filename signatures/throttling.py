@@ -42,9 +42,10 @@ from analyzer.limiter.datagrams import Envelope
 from analyzer.limiter.leg import Leg, leg
 from analyzer.limiter.mechanism import fits
 from analyzer.limiter.numbers import kbps, measured_of, word
+from analyzer.limiter.resends import resent
 from analyzer.limiter.units import BULK, PART, SECONDS, Side, foreign, seed_of, sides
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
-from analyzer.tables import Cut, Kind, Table, Vantage
+from analyzer.tables import Cut, Table, Vantage
 
 METHOD = "throttling"
 
@@ -305,8 +306,7 @@ def _finding(
 
 def _resends(rows: Table, up: bool) -> list[Witness]:
     """The first segments that were sent again, because the copies before them were dropped."""
-    resent = (rows.up == up) & ((rows.kind == Kind.RESENT) | (rows.kind == Kind.SPURIOUS))
-    return [Witness(frame, "resent") for frame in rows.frame[resent][:NAMED].tolist()]
+    return [Witness(frame, "resent") for frame in resent(rows, up)]
 
 
 def _resent(seen: Seen, flows: Sequence[int], up: bool) -> list[Witness]:

@@ -10,11 +10,11 @@ import numpy as np
 from analyzer import limits
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.ledger import Ledger
+from analyzer.limiter.resends import NAMED, resent
 from analyzer.tables import (
-    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Column, Cut, Kind, Table,
+    ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Column, Cut, Table,
 )  # fmt: skip
 
-RESENT_NAMED = 8  # frames per flow and direction that show its losses
 BULKY = 20_000  # bytes in one direction from which on a flow's share of a common limit matters
 _FROM_TEXT = {
     "client": "client", "server": "server", "target": "target", "service": "service", "role": "role", "by": "identified_by",
@@ -170,12 +170,12 @@ class SeenStore:
         return True
 
     def _note_resent(self, done: FinishedFlows, i: int) -> None:
-        flow = done.flows.row(i)
-        for up in (False, True):
-            if flow.resent_up if up else flow.resent_down:
-                known = self._resent.get((flow.flow, up), [])
-                frames = [*known, *resent(done.rows(i), up)]  # a new list: forks share the old one
-                self._resent[flow.flow, up] = sorted(set(frames))[:RESENT_NAMED]
+        flow, rows = int(done.flows.flow[i]), done.rows(i)
+        for up, count in ((False, done.flows.resent_down[i]), (True, done.flows.resent_up[i])):
+            if count:
+                known = self._resent.get((flow, up), [])
+                frames = [*known, *resent(rows, up)]  # a new list: forks share the old one
+                self._resent[flow, up] = sorted(set(frames))[:NAMED]
 
     def _add_resets(self, done: FinishedFlows, server: np.ndarray) -> None:
         resets = done.resets
@@ -235,12 +235,6 @@ class SeenStore:
         )
         honest = flows.cut & Cut.PROXIED == 0
         return table[honest & ((table.rtt >= 0) | (ordinary > 0) | (ttl_synack >= 0))]
-
-
-def resent(rows: Table, up: bool) -> list[int]:
-    """Frames of one direction's first segments that were sent again, of a flow's kept packets."""
-    again = (rows.up == up) & ((rows.kind == Kind.RESENT) | (rows.kind == Kind.SPURIOUS))
-    return rows.frame[again][:RESENT_NAMED].tolist()
 
 
 def _merge_parts(attempts: Table) -> Table:

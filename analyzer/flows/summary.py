@@ -130,9 +130,8 @@ def _to_many(batch: FinishedFlows, client: np.ndarray, unanswered: np.ndarray) -
     words = batch.arenas.address.reshape(-1, 2, 4)[batch.slots, 1 - client]
     four = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF) & (words[:, 3] >= 0xE0000000)
     local = np.isin(words[:, 3] >> 16, PRIVATE) | (words[:, 3] >> 24 == 10) | (words[:, 3] >> 20 == 0xAC1)
-    everybody = (
-        (words[:, 2] == 0xFFFF) & (local | unanswered) & (words[:, 3] & 0xFF == 0xFF)
-    )  # a broadcast, by the usual mask
+    last = words[:, 3] & 0xFF == 0xFF  # a broadcast, by the usual mask
+    everybody = (words[:, 2] == 0xFFFF) & (local | unanswered) & last
     return four | everybody | (words[:, 0] >> 24 == 0xFF)
 
 

@@ -54,6 +54,8 @@ def outcomes(result: Result, verdict: Verdict, words: Words) -> Outcomes:
     mine = table[(table.target == verdict.target) & (table.stage > Stage.NONE)]
     failed = (mine.stage <= Stage.ASKED) | np.isin(mine.ended_by, [int(end) for end in _FAILED_ENDS])
     flows = mine[failed] if failed.any() else mine
+    if not len(flows):
+        return Outcomes([], [])
     kinds, of_kind, counts = np.unique(
         np.stack((flows.stage, flows.ended_by)), axis=1, return_inverse=True, return_counts=True
     )
@@ -62,8 +64,6 @@ def outcomes(result: Result, verdict: Verdict, words: Words) -> Outcomes:
         _line(flows[of_kind == kind], int(kinds[0, kind]), int(kinds[1, kind]), words)
         for kind in np.argsort(-counts, kind="stable")
     ]
-    if not len(flows):
-        return Outcomes([], [])
     conversations = filters.conversations(key(flow) for flow in flows[: filters.MOST].rows())
     ends = filters.frames(flows.last_frame[: filters.MOST].tolist())
     return Outcomes(said, [*filter(None, (conversations,)), ends])

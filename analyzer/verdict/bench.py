@@ -147,9 +147,9 @@ class Bench:
         if not len(merged):
             return ()
         found = []
+        suspects = list(self.suspects - {self.seen.number(target)})
         for fared in controls_of(merged, self.merged, self.seen, self.known):
-            suspects = self.suspects - {self.seen.number(target)}
-            rows = fared.rows[~np.isin(self.merged.target[fared.rows], list(suspects))]
+            rows = fared.rows[~np.isin(self.merged.target[fared.rows], suspects)]
             if not len(rows):
                 continue
             found += sorted(self._fared(fared.kind, rows), key=lambda c: (-c.attempts, c.target))[: limits.MAX_CONTROLS]
