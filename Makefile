@@ -67,6 +67,7 @@ key := $(shell cat requirements.lock pyproject.toml | sha256sum | cut -c 1-16)
 	echo "Installing Python packages into .venv" >&2; \
 	$(RUN) pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
 	$(RUN) pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	$(RUN) compileall -q analyzer signatures; \
 	echo "$(key) $(CURDIR)" > $@
 
 lock: ## pin the newest versions that pyproject.toml allows, for Python 3.11 and later

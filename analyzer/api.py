@@ -10,6 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import IO
 
+from analyzer import kernels, limits
 from analyzer.engine import Analysis, unusable
 from analyzer.errors import UsageError
 from analyzer.result import CaptureInfo, Result
@@ -117,6 +118,8 @@ def follow(
         As `analyze`.
     """
     with source:
+        if (source.info.size or 0) > limits.INTERPRETED_BYTES:
+            kernels.compiled()
         analysis = Analysis(loaded, apps=source.info.apps, with_ja3=with_ja3)
         for frames in source.blocks():
             analysis.feed(frames)

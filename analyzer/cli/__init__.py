@@ -35,6 +35,7 @@ def main() -> None:
             app(prog_name="interference")
         finally:
             sys.stdout.flush()
+            gc.freeze()  # Python would search all there is for cycles once more as it ends
     except OSError as error:
         if error.errno not in UNWRITABLE:
             _report_bug(UNUSABLE)

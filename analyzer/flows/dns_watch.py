@@ -42,8 +42,9 @@ class DnsWatch:
         about = (packets.at, packets.captured, packets.payload, packets.sport, packets.dport, packets.ttl)
         values = zip(ends, *(column[rows].tolist() for column in about), strict=True)
         where = zip(frames.number[first + rows].tolist(), frames.ts[first + rows].tolist(), strict=True)
+        data = frames.data.data  # slices of it are cheaper
         for (address, at, size, payload, sport, dport, ttl), (frame, ts) in zip(values, where, strict=True):
-            message = dns.parse_message(frames.data[at : at + size].tobytes())
+            message = dns.parse_message(bytes(data[at : at + size]))
             if not isinstance(message, dns.Message) or not message.questions:
                 continue
             source, target = address_text(address[:4]), address_text(address[4:])

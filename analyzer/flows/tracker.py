@@ -92,10 +92,12 @@ class Tracker:
 
     def _count_bad(self, frames: Frames, first: int, count: int) -> None:
         bad = self.packets.bad[:count]
-        if not bad.any():
-            return
+        there = int(np.bitwise_or.reduce(bad))
         for bit in Bad:
-            self.bad[bit] += int((bad & bit != 0).sum())
+            if there & bit:
+                self.bad[bit] += np.count_nonzero(bad & int(bit))
+        if not there & Bad.LINK:
+            return
         unreadable = np.asarray(frames.link[first : first + count])[bad & Bad.LINK != 0]
         for link, times in zip(*np.unique(unreadable, return_counts=True), strict=True):
             self.links_unknown[int(link)] = self.links_unknown.get(int(link), 0) + int(times)

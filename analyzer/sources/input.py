@@ -34,6 +34,7 @@ class Input:
         self._file, self.name, self._ours = _open(where)
         self._fd = _descriptor(self._file)
         self.live = not _is_regular(self._file, self._fd)
+        self.size = None if self.live or self._fd is None else os.fstat(self._fd).st_size  # bytes, where it can be known
         self._digest = None if self.live else Digest()
 
     def head(self, size: int) -> bytes:
@@ -43,7 +44,7 @@ class Input:
         return self._head
 
     def readinto(self, view: memoryview) -> int:
-        """Fill the front of `view` with what there is; 0 at the end."""
+        """Fill the front of `view` with what there is; 0 at the end. Its memory may not change before it is settled."""
         if self._head:
             count = min(len(self._head), len(view))
             view[:count] = self._head[:count]
@@ -63,7 +64,7 @@ class Input:
             return None
         scratch = memoryview(bytearray(_DRAIN_BYTES))
         while self._raw(scratch):
-            pass
+            self.settle()
         return None if self.failed else self._digest.hexdigest()
 
     def more_soon(self, since: float) -> bool:
@@ -74,10 +75,10 @@ class Input:
             return bool(select.select([self._fd], [], [], max(0.0, since + _PATIENCE_S - time.monotonic()))[0])
         return False
 
-    def settle(self) -> None:
-        """Wait until memory that was read into may be changed."""
+    def settle(self, size: int | None = None) -> None:
+        """Wait until memory that the first `size` bytes were read into, or all of them, may be changed."""
         if self._digest is not None:
-            self._digest.settle()
+            self._digest.settle(size)
 
     def close(self) -> None:
         """Close what was opened here; a file object that was handed in stays its owner's."""
@@ -91,7 +92,6 @@ class Input:
     def _raw(self, view: memoryview) -> int:
         if self._ended:
             return 0
-        self.settle()
         try:
             count = _read(self._file, view)
         except OSError as error:

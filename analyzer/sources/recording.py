@@ -35,7 +35,7 @@ class Recording(Source):
         link, iface = np.empty(room, np.int32), np.empty(room, np.int32)
         self._columns = Frames(window.data, offset, caplen, origlen, ts, link, iface, number)
         self._read_header()
-        info.bytes_read = given.bytes_read
+        info.size, info.bytes_read = given.size, given.bytes_read
 
     @staticmethod
     @abc.abstractmethod
@@ -56,6 +56,7 @@ class Recording(Source):
 
     def blocks(self) -> Iterator[Frames]:
         while True:
+            self._columns = self._columns._replace(data=self._window.data)
             start = self._window.at
             count, why = self._walk(0)
             self.info.bytes_read = self._given.bytes_read

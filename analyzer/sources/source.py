@@ -39,6 +39,7 @@ class SourceInfo:
     kernel_drops: int | None = None  # packets that the capturing machine says it lost; None: it does not say
     frames: int = 0  # handed out so far
     other_records: int = 0  # system calls, journal entries, custom blocks: no packets, but Wireshark numbers them
+    size: int | None = None  # bytes of the input as given, where that can be known before it is read
     bytes_read: int = 0  # of the input as given, before decompression
     sha256: str | None = None  # of the input as given; None for pipes, and until all of it was read
     cut_at_byte: int | None = None  # offset (decompressed) of the first record that could not be read

@@ -1,6 +1,7 @@
-"""A window on a stream of bytes: one reused buffer, in which the kernels walk over records.
+"""A window on a stream of bytes, in which the kernels walk over records: two buffers that take turns.
 
-When a record is only partly there, its beginning moves to the front and reading goes on behind it.
+When a record is only partly there, its beginning moves to the front of the other buffer and reading goes on behind it,
+while the first may still be hashed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ class Window:
 
     def __init__(self, stream: Input | Expanded, given: Input):
         self.capacity = max(limits.BLOCK_BYTES, limits.MAX_FRAME_BYTES + _OPTIONS_BYTES)
-        self.data = np.empty(self.capacity, np.uint8)  # costs memory only where it is written
+        # Memory costs only where it is written.
+        self.data, self._other = np.empty(self.capacity, np.uint8), np.empty(self.capacity, np.uint8)
+        self._other_until = 0  # how much of the input was read when the other buffer was left
         self.at = self.end = self.base = 0
         self._view = self.data.data
         self._stream = stream
@@ -64,6 +67,7 @@ class Window:
             size -= self.end - self.at
             self.base += self.end
             self.at = self.end = 0
+            self._given.settle()
             if not self._read(self.capacity):
                 return False
         self.at += size
@@ -71,9 +75,11 @@ class Window:
 
     def _to_front(self) -> None:
         if self.at:
-            self._given.settle()
             rest = self.end - self.at
-            self.data[:rest] = self.data[self.at : self.end]
+            self._given.settle(self._other_until)
+            self._other[:rest] = self.data[self.at : self.end]
+            self.data, self._other = self._other, self.data
+            self._view, self._other_until = self.data.data, self._given.bytes_read
             self.base += self.at
             self.at, self.end = 0, rest
 

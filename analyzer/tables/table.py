@@ -20,13 +20,19 @@ class Column(NamedTuple):
 
 
 class Table:
-    """Named NumPy columns of one length: `table.ttl`, `len(table)`, `table[mask]`, `table.rows()`."""
+    """Named NumPy columns of one length: `table.ttl`, `len(table)`, `table[mask]`, `table.rows()`.
 
-    __slots__ = ("columns", "schema")
+    The columns are the attributes. Some rows of a table take a column from it when that is first asked for: a flow's few
+    packets have more columns than rows, and most are never looked at.
+    """
+
+    __slots__ = ("__dict__", "_pick", "_whole", "schema")
 
     def __init__(self, schema: tuple[Column, ...], columns: Mapping[str, np.ndarray]):
         self.schema = schema
-        self.columns = {column.name: columns[column.name] for column in schema}
+        self._whole: Table | None = None  # whose rows these are, as long as a column may still be taken from it
+        self._pick: np.ndarray | slice = slice(None)
+        self.__dict__ = {column.name: columns[column.name] for column in schema}
 
     @classmethod
     def empty(cls, schema: tuple[Column, ...]) -> Table:
@@ -68,21 +74,32 @@ class Table:
         return cls(schema, columns)
 
     def __getattr__(self, name: str) -> np.ndarray:
-        try:
-            return self.columns[name]
-        except KeyError:
-            raise AttributeError(f"no column {name!r}") from None
+        if self._whole is None:
+            raise AttributeError(f"no column {name!r}")
+        column = self.__dict__[name] = getattr(self._whole, name)[self._pick]
+        return column
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """All columns by name; what is changed in it changes in the table."""
+        if self._whole is not None:
+            self.__dict__ = {column.name: getattr(self, column.name) for column in self.schema}
+            self._whole = None
+        return self.__dict__
 
     def __reduce__(self):
         # Pickled by its parts: unpickling by slots would look up columns before there are any.
         return Table, (self.schema, self.columns)
 
     def __len__(self) -> int:
-        return len(self.columns[self.schema[0].name])
+        return len(getattr(self, self.schema[0].name))
 
     def __getitem__(self, pick: np.ndarray | slice) -> Table:
-        """Rows by mask, indices or slice, in the order asked."""
-        return Table(self.schema, {name: values[pick] for name, values in self.columns.items()})
+        """Rows by mask, indices or slice, in the order asked. They keep this table in memory until all their columns are read."""
+        part = Table.__new__(Table)
+        part.schema, part._whole = self.schema, self
+        part._pick = np.flatnonzero(pick) if isinstance(pick, np.ndarray) and pick.dtype == bool else pick
+        return part
 
     def row(self, i: int) -> SimpleNamespace:
         """One row as Python values."""

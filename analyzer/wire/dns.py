@@ -5,10 +5,10 @@ counts that fit the records. So an answer is kept even where the message goes wr
 `malformed` is itself a finding. Only what cannot be a DNS message at all is `NEVER`.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop
 from struct import Struct, error
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from analyzer.wire import NEVER, Parse
 from analyzer.wire.names import text
@@ -17,6 +17,7 @@ A, NS, CNAME, SOA, PTR, AAAA, OPT = 1, 2, 5, 6, 12, 28, 41
 
 MAX_RECORDS = 256  # read of one message; a TCP answer may claim 65,535 in each section
 MAX_QUESTIONS = 16  # one is usual (RFC 9619 says at most one), mDNS asks several
+MAX_LABEL = 63  # RFC 1035 §2.3.4
 MAX_NAME = 253  # RFC 1035 §3.1: 255 octets, less the first length and the root
 MAX_STEPS = 256  # labels and pointers of one name: 127 labels fit, each with a pointer before it
 MAX_TCP = 64  # messages taken from one stream
@@ -30,8 +31,7 @@ _QUESTION = Struct(">2H")
 _RECORD = Struct(">2HIH")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What was asked: the name in lower case, to compare with, and as it was sent (0x20)."""
 
     name: str
@@ -39,8 +39,7 @@ class Question:
     type: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A record of the answer section: an address, a name in lower case, or the length of any other data."""
 
     name: str
@@ -49,8 +48,7 @@ class Answer:
     value: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message."""
 
     id: int
@@ -168,10 +166,40 @@ def split_tcp(stream: bytes) -> list[bytes]:
 
 
 def _name(payload: bytes, position: int, known: dict[int, str]) -> tuple[str, int]:
-    """A name as sent, and the offset after it; a pointer must lead back (RFC 1035 §4.1.4), so none can loop.
+    """A name as sent, and the offset after it.
 
-    Most names of an answer are one pointer to a name that was read before: `known` holds those by offset.
+    Most names are one pointer to a name that was read before (`known` holds those by offset), or one without pointers
+    that many messages carry.
     """
+    length = payload[position]
+    if length >= 0xC0:
+        name = known.get((length & 0x3F) << 8 | payload[position + 1])
+        if name is not None:
+            return name, position + 2
+    else:
+        end = payload.find(0, position)
+        name = _whole_name(payload[position:end]) if end >= 0 else None
+        if name is not None:
+            known[position] = name
+            return name, end + 1
+    return _name_in_parts(payload, position, known)
+
+
+@lru_cache(1 << 12)
+def _whole_name(labels: bytes) -> str | None:
+    """The name of labels that hold no zero and no pointer; None if they do not end where `labels` does."""
+    position, found = 0, []
+    while position < len(labels):
+        length = labels[position]
+        if length > MAX_LABEL:
+            return None
+        position += 1 + length
+        found.append(labels[position - length : position])
+    return _joined(found) if position == len(labels) <= MAX_NAME + 1 else None
+
+
+def _name_in_parts(payload: bytes, position: int, known: dict[int, str]) -> tuple[str, int]:
+    """The same along its pointers; each must lead back (RFC 1035 §4.1.4), so that none can loop."""
     start, after, lowest = position, 0, position
     labels = []
     for _ in range(MAX_STEPS):
@@ -180,28 +208,28 @@ def _name(payload: bytes, position: int, known: dict[int, str]) -> tuple[str, in
             break
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | payload[position + 1]
-            if position == start and target in known:
-                return known[target], position + 2
             after = after or position + 2
             if target >= lowest or target < 12:
                 raise ValueError
             lowest = position = target
             continue
-        if length > 63:
+        if length > MAX_LABEL:
             raise ValueError
         position += 1 + length
         labels.append(payload[position - length : position])
     else:
         raise ValueError
-    joined = b".".join(labels)
-    if len(joined) > MAX_NAME:
+    if sum(map(len, labels)) + len(labels) > MAX_NAME + 1:
         raise ValueError
-    if joined.count(b".") >= len(labels) > 0:  # a dot inside a label must not look like one between labels
-        name = ".".join(text(label).replace(".", "\\x2e") for label in labels)
-    else:
-        name = text(joined) or "."
-    known[start] = name
+    name = known[start] = _joined(labels)
     return name, after or position + 1
+
+
+def _joined(labels: list[bytes]) -> str:
+    joined = b".".join(labels)
+    if joined.count(b".") >= len(labels) > 0:  # a dot inside a label must not look like one between labels
+        return ".".join(text(label).replace(".", "\\x2e") for label in labels)
+    return text(joined) or "."
 
 
 def _value(payload: bytes, kind: int, position: int, size: int, known: dict[int, str]) -> str | int:
