@@ -82,7 +82,8 @@ class Input:
 
     def close(self) -> None:
         """Close what was opened here; a file object that was handed in stays its owner's."""
-        self.settle()
+        if self._digest is not None:
+            self._digest.close()
         if self._ours:
             self._file.close()
 
