@@ -159,9 +159,10 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     """Limiters that single flows show."""
     findings = []
     for i, flow in enumerate(done.flows.rows()):
+        series = done.series(i)
         for up in (False, True):
             if (flow.new_up if up else flow.new_down) >= BULK:
-                one = leg(done.series(i), up, ":" in flow.server)
+                one = leg(series, up, ":" in flow.server)
                 findings += _alone(flow, one, up, _resends(done.rows(i), up))
         if flow.vantage == Vantage.SERVER and flow.new_up < ONLY_ASKS * flow.new_down:
             findings += _unheard(flow, done.rows(i))

@@ -67,7 +67,10 @@ class Judged(NamedTuple):
 
 def limited(one: Leg, flows: tuple[int, ...], seed: int) -> Held | None:
     """The limit that a leg shows, if it shows one."""
-    found = fit(one.offered, one.rtt, seed)
+    return _limited(one, flows, fit(one.offered, one.rtt, seed))
+
+
+def _limited(one: Leg, flows: tuple[int, ...], found: Bucket | None) -> Held | None:
     if found is not None and polices(found, one):
         return _policed(one, flows, found)
     rate = queue_rate(one, found)
@@ -101,13 +104,12 @@ def _alone(side: Side, members: list[int]) -> list[Held]:
     found: dict[int, Held] = {}
     doubtful: dict[int, Bucket] = {}
     for i in members:
-        one, seed = side.leg(i), side.seed(i)
-        held = limited(one, (i,), seed)
+        one = side.leg(i)
+        bucket = fit(one.offered, one.rtt, side.seed(i))
+        held = _limited(one, (i,), bucket)
         if held is not None:
             found[i] = held
-            continue
-        bucket = fit(one.offered, one.rtt, seed)
-        if bucket is not None and nearly(bucket) and unheld(one, bucket):
+        elif bucket is not None and nearly(bucket) and unheld(one, bucket):
             doubtful[i] = bucket
     known = {i: one.limit.rate for i, one in found.items() if one.polices} | {i: b.rate for i, b in doubtful.items()}
     for i, bucket in doubtful.items():

@@ -44,8 +44,8 @@ class _Level(NamedTuple):
 
     rate: float
     depth: float
-    compared: np.ndarray  # levels to be compared, from the first loss on
-    lost: np.ndarray  # which of them belong to losses
+    lost: np.ndarray  # which of the levels compared, from the first loss on, belong to losses
+    rank: np.ndarray  # of each of them, from 1 up
     auc: float
 
 
@@ -96,7 +96,8 @@ def _level(offered: Offered, rate: float, anchors: np.ndarray) -> tuple[_Level, 
         compared, lost = after[arrivals], offered.lost[arrivals + 1]
     at_epoch = _just_before(offered, after)[anchors]
     strayed = np.abs(at_epoch - np.median(at_epoch))
-    return _Level(rate, depth, compared, lost, float(_auc(_ranks(compared), lost))), strayed
+    rank = _ranks(compared)
+    return _Level(rate, depth, lost, rank, float(_auc(rank, lost))), strayed
 
 
 def _deficit(t: np.ndarray, size: np.ndarray, rate: float) -> np.ndarray:
@@ -140,5 +141,5 @@ def _auc(rank: np.ndarray, lost: np.ndarray, shifts: np.ndarray | int = 0) -> np
 def _chance(level: _Level) -> float:
     """Share of circular shifts of the losses that fit as well, itself included."""
     shifts = np.unique(np.linspace(0, len(level.lost), SHIFTS + 2)[1:-1].astype(int))
-    areas = _auc(_ranks(level.compared), level.lost, shifts)
+    areas = _auc(level.rank, level.lost, shifts)
     return float((1 + (areas >= level.auc).sum()) / (1 + len(shifts)))

@@ -64,13 +64,16 @@ def stream(series: Table, up: bool, ipv6: bool = False) -> Stream:
 
 def _seen_once(series: Table) -> Table:
     """Without the second copies in a capture that shows most packets twice: those were not sent again."""
+    data = series.payload_len > 0
+    sent = np.sort(series.seq[data] << 1 | series.up[data])
+    if (sent[1:] == sent[:-1]).sum() < TWICE_SHARE * len(sent):  # most is new, as in any ordinary capture
+        return series
     columns = series.ack, series.tsval, series.payload_len, series.seq, series.up
     order = np.lexsort((series.ts, *columns))
     again = np.diff(series.ts[order], prepend=-(1 << 62)) <= TWICE_SECONDS * 1e9
     for column in columns:
         again[1:] &= np.diff(column[order].astype(np.int64)) == 0
-    data = series.payload_len[order] > 0
-    if (again & data).sum() < TWICE_SHARE * data.sum():
+    if (again & data[order]).sum() < TWICE_SHARE * len(sent):
         return series
     first = np.ones(len(series), bool)
     first[order[again]] = False

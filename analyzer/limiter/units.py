@@ -101,8 +101,8 @@ class Side:
 
     def seed(self, i: int) -> int:
         """The i-th flow's number for resampling."""
-        row, text = self.attempts.row(i), self.seen.text
-        return seed_of(text(row.client) or "", row.client_port, text(row.server) or "", row.start)
+        a, text = self.attempts, self.seen.text
+        return seed_of(text(a.client[i]) or "", int(a.client_port[i]), text(a.server[i]) or "", int(a.start[i]))
 
     def passed(self, which: np.ndarray) -> Passed:
         """What got through of these flows; of UDP near its sender, what was sent."""
