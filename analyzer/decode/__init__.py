@@ -7,6 +7,6 @@ UDP; `fragments` puts datagrams together that came in pieces.
 from analyzer.decode.fragments import Fragments
 from analyzer.decode.frames import Frames
 from analyzer.decode.ip import decode, decode_one
-from analyzer.decode.packets import Packets, address_text
+from analyzer.decode.packets import Packets, address_text, address_texts
 
-__all__ = ["Fragments", "Frames", "Packets", "address_text", "decode", "decode_one"]
+__all__ = ["Fragments", "Frames", "Packets", "address_text", "address_texts", "decode", "decode_one"]

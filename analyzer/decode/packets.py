@@ -55,6 +55,16 @@ class Packets(NamedTuple):
         return cls(**columns)
 
 
+def address_texts(words: np.ndarray) -> np.ndarray:
+    """Addresses (uint32[n, 4]) as people write them (object[n]); each distinct one is written once."""
+    high, low = (words[:, k].astype(np.int64) << 32 | words[:, k + 1] for k in (0, 2))
+    if high.any():
+        (_, high), (many, low) = (np.unique(half, return_inverse=True) for half in (high, low))
+        low = high * len(many) + low
+    _, first, where = np.unique(low, return_index=True, return_inverse=True)
+    return np.array([address_text(row) for row in words[first].tolist()], object)[where]
+
+
 def address_text(words) -> str:
     """Four 32-bit words as people write the address."""
     return _written(*map(int, words))

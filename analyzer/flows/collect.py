@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.flows.arenas import (
-    CHUNK, CONTROL_RING, ENTRY, G_CHUNK, G_FRAME, G_LENGTH, G_NEXT, G_SEQ, G_TS, HEAD_BYTES, NONE, R_ACK, R_BITS, R_CAPTURED, R_DUP, R_FRAME,
-    R_ICMP, R_IPID, R_NEXT, R_OPTIONS, R_PAYLOAD, R_SEQ, R_TS_HIGH, R_TS_LOW, R_TSECR, R_TSVAL, R_WIN, RING, ROW, ROW_FIRST, S_NEXT, SEG_FIRST,
-    SEGMENT, SERIES_FIRST, SIDE, SIDE_WIDTH, WIDTH, Arenas,
+    CHUNK, CONTROL_RING, ENTRY, G_CHUNK, G_FRAME, G_LENGTH, G_NEXT, G_SEQ, G_TS, HEAD_BYTES, NONE, R_FRAME, R_NEXT, RING, ROW, ROW_FIRST, S_NEXT,
+    SEG_FIRST, SEGMENT, SERIES_FIRST, SIDE, SIDE_WIDTH, WIDTH, Arenas,
 )  # fmt: skip
+from analyzer.flows.kept import KeptPackets
 from analyzer.kernels import copy, kernel
 from analyzer.limits import CONTROL_ROWS, FIRST_ROWS, LAST_ROWS, NOTABLE_ROWS
 from analyzer.tables import PACKETS, Table
@@ -110,45 +110,12 @@ def packet_columns(arenas: Arenas, slots: np.ndarray, flow: np.ndarray, client: 
     numbers = np.empty(len(slots) * MOST_ROWS, np.int64)
     counts = np.zeros(len(slots), np.int64)
     total = collect_rows(arenas, slots, len(slots), numbers, counts)
-    start = np.concatenate(([0], np.cumsum(counts)))
     words = arenas.rows.reshape(-1, ROW)[numbers[:total]]
     which = np.repeat(np.arange(len(slots)), counts)
-    order = np.lexsort((words[:, R_FRAME], which))
-    words, which = words[order].astype(np.int64), which[order]
-    bits, icmp = words[:, R_BITS], words[:, R_ICMP] - 1
-    tcp = (bits >> 27 & 1).astype(bool)
-    has_ts = (bits >> 20 & 1).astype(bool)
-    return (
-        Table(
-            PACKETS,
-            {
-                "frame": words[:, R_FRAME],
-                "ts": words[:, R_TS_HIGH] << 32 | words[:, R_TS_LOW],
-                "flow": flow[which],
-                "up": (bits >> 16 & 1) == client[which],
-                "ttl": (words[:, R_WIN] >> 16 & 0xFF).astype(np.int16),
-                "ipid": np.where(bits >> 23 & 1, words[:, R_IPID] & 0xFFFF, -1).astype(np.int32),
-                "df": np.where(bits >> 23 & 1, bits >> 17 & 1, -1).astype(np.int8),
-                "ecn": (bits >> 12 & 3).astype(np.int8),
-                "tcp_flags": np.where(tcp, bits & 0xFF, -1).astype(np.int16),
-                "seq": np.where(tcp | (icmp >= 0), words[:, R_SEQ], -1),
-                "ack": np.where(tcp, words[:, R_ACK], -1),
-                "win": np.where(tcp, words[:, R_WIN] & 0xFFFF, -1).astype(np.int32),
-                "tsval": np.where(has_ts, words[:, R_TSVAL], -1),
-                "tsecr": np.where(has_ts, words[:, R_TSECR], -1),
-                "mss": np.where(bits >> 21 & 1, words[:, R_OPTIONS] & 0xFFFF, -1).astype(np.int32),
-                "wscale": np.where(bits >> 22 & 1, words[:, R_OPTIONS] >> 16 & 0xFF, -1).astype(np.int16),
-                "dsack": (bits >> 19 & 1).astype(bool),
-                "optlen": (words[:, R_WIN] >> 24 << 2).astype(np.int16),
-                "payload_len": words[:, R_PAYLOAD].astype(np.int32),
-                "captured": words[:, R_CAPTURED].astype(np.int32),
-                "kind": (bits >> 8 & 15).astype(np.int8),
-                "dup_of": words[:, R_DUP] - 1,
-                "iface": (words[:, R_IPID] >> 16).astype(np.int16),
-                "encap": (bits >> 24 & 7).astype(np.int16),
-                "icmp": icmp.astype(np.int32),
-                "from_target": (bits >> 18 & 1).astype(bool),
-            },
-        ),
-        start,
-    )
+    place = which << 32 | words[:, R_FRAME]
+    if (
+        place[1:] < place[:-1]
+    ).any():  # the last packets of a long flow are kept apart; a stable sort is quick with the rest
+        words = words[np.argsort(place, kind="stable")]
+    packets = KeptPackets(words, flow[which], client[which])
+    return Table.lazy(PACKETS, packets.column), np.concatenate(([0], np.cumsum(counts)))

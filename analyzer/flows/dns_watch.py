@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from analyzer.decode import Frames, Packets, address_text
+from analyzer.decode import Frames, Packets, address_texts
 from analyzer.flows.seen import SeenStore
 from analyzer.limits import MAX_NAMES
 from analyzer.wire import dns
@@ -38,16 +38,15 @@ class DnsWatch:
         rows = np.flatnonzero(udp & dns_port)
         if not len(rows):
             return
-        ends = packets.address.reshape(-1, 8)[rows].tolist()
+        ends = address_texts(packets.address.reshape(-1, 8)[rows].reshape(-1, 4)).reshape(-1, 2).tolist()
         about = (packets.at, packets.captured, packets.payload, packets.sport, packets.dport, packets.ttl)
         values = zip(ends, *(column[rows].tolist() for column in about), strict=True)
         where = zip(frames.number[first + rows].tolist(), frames.ts[first + rows].tolist(), strict=True)
         data = frames.data.data  # slices of it are cheaper
-        for (address, at, size, payload, sport, dport, ttl), (frame, ts) in zip(values, where, strict=True):
+        for ((source, target), at, size, payload, sport, dport, ttl), (frame, ts) in zip(values, where, strict=True):
             message = dns.parse_message(bytes(data[at : at + size]))
             if not isinstance(message, dns.Message) or not message.questions:
                 continue
-            source, target = address_text(address[:4]), address_text(address[4:])
             if not message.qr:
                 self._question(message, source, sport, target, frame, ts)
             elif sport == _PORT:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.decode import Frames, Packets, address_text
+from analyzer.decode import Frames, Packets, address_texts
 from analyzer.flows.seen import SeenStore
 
 
@@ -24,9 +24,7 @@ class IcmpWatch:
             return
         words = packets.address.reshape(-1, 4)
         ends = np.concatenate((packets.sender.reshape(-1, 4)[errors], words[2 * errors], words[2 * errors + 1]))
-        distinct, where = np.unique(ends, axis=0, return_inverse=True)
-        numbers = np.array([self.seen.strings.number(address_text(row)) for row in distinct.tolist()])
-        router, client, server = numbers[where.reshape(3, -1)]
+        router, client, server = self.seen.strings.numbers(address_texts(ends)).reshape(3, -1)
         columns = (
             frames.number[first + errors], frames.ts[first + errors], router, packets.icmp[errors], packets.ttl[errors],
             client, packets.sport[errors], server, packets.dport[errors], packets.proto[errors], packets.near[errors],

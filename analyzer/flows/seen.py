@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer import limits
+from analyzer.flows.by_flow import greatest, least
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.ledger import Ledger
 from analyzer.limiter.resends import NAMED, resent
@@ -208,10 +209,9 @@ class SeenStore:
         plain = down & (p.tcp_flags & (TCP_SYN | TCP_RST) == 0)
         synack = down & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK)
         n = len(flows)
-        low, high = np.full(n, 999), np.full(n, -1)
-        np.minimum.at(low, which[plain], p.ttl[plain])
-        np.maximum.at(high, which[plain], p.ttl[plain])
-        ordinary = np.bincount(which[plain], minlength=n)
+        rows = np.flatnonzero(plain)
+        low, high = (each(which[rows], p.ttl[rows], n, -1) for each in (least, greatest))
+        ordinary = np.bincount(which[rows], minlength=n)
         frame, frame_synack, ttl_synack = np.full(n, -1), np.full(n, -1), np.full(n, -1)
         frame[which[plain]] = p.frame[plain]
         frame_synack[which[synack]] = p.frame[synack]
@@ -225,7 +225,7 @@ class SeenStore:
                 "flow": flows.flow,
                 "rtt": np.where(by_data, flows.data_rtt, flows.syn_rtt),
                 "rtt_from_data": by_data,
-                "ttl_low": np.where(ordinary > 0, low, -1).astype(np.int16),
+                "ttl_low": low.astype(np.int16),
                 "ttl_high": high.astype(np.int16),
                 "ttl_synack": ttl_synack.astype(np.int16),
                 "ordinary": ordinary.astype(np.int32),
@@ -234,7 +234,7 @@ class SeenStore:
             },
         )
         honest = flows.cut & Cut.PROXIED == 0
-        return table[honest & ((table.rtt >= 0) | (ordinary > 0) | (ttl_synack >= 0))]
+        return table[honest & ((table.rtt >= 0) | (ordinary > 0) | (ttl_synack >= 0))].made()
 
 
 def _merge_parts(attempts: Table) -> Table:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.decode.packets import address_text
+from analyzer.decode.packets import address_texts
 from analyzer.flows import arenas as a
+from analyzer.flows.by_flow import least
 from analyzer.flows.finished import FinishedFlows
 from analyzer.tables import FLOWS, TCP_ACK, TCP_RST, TCP_SYN, Cut, End, Kind, Stage, Table, Vantage
 
@@ -117,9 +118,7 @@ def _side(state: np.ndarray, which: np.ndarray) -> np.ndarray:
 
 def _addresses(batch: FinishedFlows) -> np.ndarray:
     words = batch.arenas.address.reshape(-1, 8)[batch.slots]
-    distinct, where = np.unique(words.reshape(-1, 4), axis=0, return_inverse=True)
-    texts = np.array([address_text(row) for row in distinct.tolist()] or [""], object)
-    return texts[where.reshape(-1, 2)]
+    return address_texts(words.reshape(-1, 4)).reshape(-1, 2)
 
 
 def _to_many(batch: FinishedFlows, client: np.ndarray, unanswered: np.ndarray) -> np.ndarray:
@@ -186,9 +185,8 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
     never = np.iinfo(np.int64).max
 
     def earliest(mask):
-        first = np.full(len(batch), never)
-        np.minimum.at(first, which[mask], p.ts[mask])
-        return first
+        rows = np.flatnonzero(mask)
+        return least(which[rows], p.ts[rows], len(batch), never)
 
     answered = earliest(data & ~p.up)
     again = earliest(data & p.up & (p.ts > answered[which]))

@@ -22,17 +22,23 @@ class Column(NamedTuple):
 class Table:
     """Named NumPy columns of one length: `table.ttl`, `len(table)`, `table[mask]`, `table.rows()`.
 
-    The columns are the attributes. Some rows of a table take a column from it when that is first asked for: a flow's few
-    packets have more columns than rows, and most are never looked at.
+    The columns are the attributes. Of a `lazy` table, some rows of another for one, each is made when it is first asked
+    for: a flow's few packets have more columns than rows, and most are never looked at.
     """
 
-    __slots__ = ("__dict__", "_pick", "_whole", "schema")
+    __slots__ = ("__dict__", "_make", "schema")
 
     def __init__(self, schema: tuple[Column, ...], columns: Mapping[str, np.ndarray]):
         self.schema = schema
-        self._whole: Table | None = None  # whose rows these are, as long as a column may still be taken from it
-        self._pick: np.ndarray | slice = slice(None)
+        self._make: Callable[[str], np.ndarray] | None = None  # as long as a column may still be missing
         self.__dict__ = {column.name: columns[column.name] for column in schema}
+
+    @classmethod
+    def lazy(cls, schema: tuple[Column, ...], make: Callable[[str], np.ndarray]) -> Table:
+        """`make` gives a column by its name, and always the same."""
+        table = cls.__new__(cls)
+        table.schema, table._make = schema, make
+        return table
 
     @classmethod
     def empty(cls, schema: tuple[Column, ...]) -> Table:
@@ -74,18 +80,23 @@ class Table:
         return cls(schema, columns)
 
     def __getattr__(self, name: str) -> np.ndarray:
-        if self._whole is None:
+        if self._make is None:
             raise AttributeError(f"no column {name!r}")
-        column = self.__dict__[name] = getattr(self._whole, name)[self._pick]
+        column = self.__dict__[name] = self._make(name)
         return column
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
         """All columns by name; what is changed in it changes in the table."""
-        if self._whole is not None:
+        if self._make is not None:
             self.__dict__ = {column.name: getattr(self, column.name) for column in self.schema}
-            self._whole = None
+            self._make = None
         return self.__dict__
+
+    def made(self) -> Table:
+        """This table with all its columns made: it holds nothing else in memory any more."""
+        _ = self.columns
+        return self
 
     def __reduce__(self):
         # Pickled by its parts: unpickling by slots would look up columns before there are any.
@@ -95,11 +106,10 @@ class Table:
         return len(getattr(self, self.schema[0].name))
 
     def __getitem__(self, pick: np.ndarray | slice) -> Table:
-        """Rows by mask, indices or slice, in the order asked. They keep this table in memory until all their columns are read."""
-        part = Table.__new__(Table)
-        part.schema, part._whole = self.schema, self
-        part._pick = np.flatnonzero(pick) if isinstance(pick, np.ndarray) and pick.dtype == bool else pick
-        return part
+        """Rows by mask, indices or slice, in the order asked; lazy, so that it may keep this table in memory."""
+        if isinstance(pick, np.ndarray) and pick.dtype == bool:
+            pick = np.flatnonzero(pick)
+        return Table.lazy(self.schema, lambda name: getattr(self, name)[pick])
 
     def row(self, i: int) -> SimpleNamespace:
         """One row as Python values."""
