@@ -129,10 +129,12 @@ def attempt_numbers(attempts: Table, fate: np.ndarray) -> np.ndarray:
     a = attempts
     rows, same = _in_runs(a, rows, _RETRY)
     gap = np.diff(a.start[rows], prepend=a.start[rows[0]])
-    turned = np.concatenate(([False], _turned_between(a, fate, rows[:-1], rows[1:])))
-    turned[1:] |= (fate[rows[:-1]] == Fate.FINE) & (fate[rows[1:]] >= Fate.FAILED)
-    turned &= gap >= AT_ONCE
-    numbers[rows] = np.cumsum(~(same & (gap < ATTEMPT) & ~turned)) - 1
+    soon = same & (gap < ATTEMPT)
+    later = np.flatnonzero(soon & (gap >= AT_ONCE))
+    before, after = rows[later - 1], rows[later]
+    turned = _turned_between(a, fate, before, after) | ((fate[before] == Fate.FINE) & (fate[after] >= Fate.FAILED))
+    soon[later[turned]] = False
+    numbers[rows] = np.cumsum(~soon) - 1
     dead, cut = _aftermath(a, rows, fate)
     numbers[dead] = numbers[cut]
     numbers[rows] = np.unique(numbers[rows], return_inverse=True)[1].reshape(-1)
@@ -165,6 +167,8 @@ def _turned_between(a: Table, fate: np.ndarray, before: np.ndarray, after: np.nd
     """Whether something of the same client, or at the same server, begun between two flows, fared the opposite way."""
     fine, failed = fate == Fate.FINE, fate >= Fate.FAILED
     turned = np.zeros(len(before), bool)
+    if not len(before):
+        return turned
     for opposite, mine in ((fine, failed[before]), (failed, fine[before])):
         for who in (a.client, a.server):
             low, high = (_rank(who[opposite], a.start[opposite], who[rows], a.start[rows]) for rows in (before, after))

@@ -128,6 +128,13 @@ class Finished(Protocol):
     def resets(self) -> Table:
         """tables.RESETS of these flows, ordered by (flow, frame)."""
 
+    @property
+    def which(self) -> np.ndarray:
+        """Of which flow (its place in `flows`) each packet is: ascending."""
+
+    def has(self, packets: np.ndarray) -> np.ndarray:
+        """Flows (mask) that have any of some packets (mask)."""
+
     def rows(self, i: int) -> Table:
         """Packets of the i-th flow of this batch."""
 

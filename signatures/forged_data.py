@@ -20,7 +20,7 @@ import numpy as np
 
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Segment, Wants, Witness
-from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Kind, Table, Vantage
+from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Kind, Table, Vantage, greatest, least
 
 METHOD = "forged_data"
 
@@ -75,15 +75,11 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     own = ~packets.up & (packets.icmp < 0) & (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_RST == 0)
     bare = own & (packets.tsval < 0) & (packets.kind != Kind.KEEPALIVE)
     agreed = (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_SYN != 0) & (packets.tsval >= 0)
-    both = np.isin(flows.flow, packets.flow[agreed & packets.up]) & np.isin(
-        flows.flow, packets.flow[agreed & ~packets.up]
-    )
-    for i in np.flatnonzero(np.isin(flows.flow, packets.flow[bare]) & both).tolist():
+    odd = done.has(bare) & done.has(agreed & packets.up) & done.has(agreed & ~packets.up)
+    for i in np.flatnonzero(odd).tolist():
         findings += _timestamps(flows.row(i), list(done.rows(i).rows()), done.segments(i, False))
-    which = np.searchsorted(flows.flow, packets.flow[own])
-    low, high = np.full(len(flows), 256, np.int16), np.full(len(flows), -1, np.int16)
-    np.minimum.at(low, which, packets.ttl[own])
-    np.maximum.at(high, which, packets.ttl[own])
+    rows = np.flatnonzero(own)
+    low, high = (each(done.which[rows], packets.ttl[rows], len(flows), -1) for each in (least, greatest))
     spread = (high - low >= TTL_APART) & np.isin(flows.protocol, ("http", "tls"))
     for i in np.flatnonzero(spread).tolist():
         findings += _elsewhere(flows.row(i), list(done.rows(i).rows()), done.segments(i, False))

@@ -112,8 +112,9 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     findings = []
     p = done.packets
     copies = ~p.up & (p.kind == Kind.SPURIOUS) & (p.dup_of < 0) & (p.payload_len > 0)
-    which, times = np.unique(np.stack((p.flow[copies], p.seq[copies])), axis=1, return_counts=True)
-    repeated = np.isin(done.flows.flow, which[0, times >= RESENT])
+    again, times = np.unique(done.which[copies] << 32 | p.seq[copies], return_counts=True)
+    repeated = np.zeros(len(done.flows), bool)
+    repeated[again[times >= RESENT] >> 32] = True
     unheard = (done.flows.unacked_up > 0) & (done.flows.resent_up >= RESENT)
     twice = done.overlapping(True)
     for i in np.flatnonzero(repeated | unheard).tolist():

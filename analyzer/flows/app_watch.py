@@ -34,7 +34,9 @@ class AppWatch:
         some = slice(first, first + count)
         link, end = frames.link[some], frames.offset[some] + frames.caplen[some]
         wrapped = (link == PKTAP) | (link == USER2)
-        tails = np.flatnonzero((link == ETHERNET) & (frames.caplen[some] > TRAILER + 34))
+        behind = end - packets.at[:count] - packets.captured[:count]  # bytes that are no packet's, unless it was cut
+        room = (behind >= TRAILER) | (packets.captured[:count] < packets.payload[:count])
+        tails = np.flatnonzero((link == ETHERNET) & room & (frames.caplen[some] > TRAILER + 34))
         for k in range(len(MAGIC)):
             tails = tails[frames.data[end[tails] - TRAILER + k] == MAGIC[k]]
         tailed = np.zeros(count, bool)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from functools import cached_property, partial
-from itertools import count
+from operator import itemgetter
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -37,6 +39,9 @@ class FinishedFlows:
         self.state = state[self.slots]
         self.client = client_side(self.state)
         self.number = self.state[:, ID]
+        self._series: WeakValueDictionary[int, Table] = (
+            WeakValueDictionary()
+        )  # what somebody remembers is not gathered twice
         self._whole: FinishedFlows | None = None  # the batch that this is a part of, and which flows of it
         self._picked = np.empty(0, np.int64)
 
@@ -61,6 +66,15 @@ class FinishedFlows:
     def row_start(self) -> np.ndarray:
         """Packets of the i-th flow are rows row_start[i] to row_start[i + 1] of `packets`."""
         return self._gathered[1]
+
+    @cached_property
+    def which(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self)), np.diff(self.row_start))
+
+    def has(self, packets: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(self), bool)
+        found[self.which[packets]] = True
+        return found
 
     @cached_property
     def resets(self) -> Table:
@@ -91,16 +105,27 @@ class FinishedFlows:
 
     def stream(self, i: int, up: bool) -> bytes:
         heads, side = self._heads, self._side(i, up)
-        begin, end = heads.begin[side], heads.end[side]
+        begin, end = int(heads.begin[side]), int(heads.end[side])
         return bytes(heads.view[begin:end]) if end >= 0 else heads.stream(side)
 
+    def streams(self) -> Iterator[tuple[bytes, bytes]]:
+        """What `stream` gives of both sides of each flow, the client's first."""
+        heads = self._heads
+        sides = [self._sides(up) for up in (True, False)]
+        bounds = (bound[side].tolist() for side in sides for bound in (heads.begin, heads.end))
+        for up, down, begin, end, begin_down, end_down in zip(*(s.tolist() for s in sides), *bounds, strict=True):
+            yield (
+                bytes(heads.view[begin:end]) if end >= 0 else heads.stream(up),
+                bytes(heads.view[begin_down:end_down]) if end_down >= 0 else heads.stream(down),
+            )
+
     def overlapping(self, up: bool) -> np.ndarray:
-        return np.array(self._heads.end, np.int64)[self._sides(up)] < 0
+        return self._heads.end[self._sides(up)] < 0
 
     def first_bytes(self, up: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(bytes, begin, end): where in them each flow's stream stands; nothing where bytes came twice, or it is no TCP."""
         heads, sides = self._heads, self._sides(up)
-        begin, end = (np.array(bounds, np.int64)[sides] for bounds in (heads.begin, heads.end))
+        begin, end = heads.begin[sides], heads.end[sides]
         plain = (self.state[:, PROTO] == TCP) & (end >= 0)
         return heads.data, begin, np.where(plain, end, begin)
 
@@ -116,6 +141,12 @@ class FinishedFlows:
         return self.client.tolist()
 
     def series(self, i: int) -> Table:
+        known = self._series.get(int(self.number[i]))
+        if known is None:
+            known = self._series[int(self.number[i])] = self._series_of(i)
+        return known
+
+    def _series_of(self, i: int) -> Table:
         early = self.rows(i)
         entries = int(self.state[i, SERIES_COUNT])
         numbers = np.zeros(entries, np.int64)
@@ -144,7 +175,7 @@ class FinishedFlows:
         if mask.all():
             return self
         part = copy(self)
-        for gathered in ("_gathered", "_heads", "_clients", "resets"):
+        for gathered in ("_gathered", "_heads", "_clients", "resets", "which"):
             part.__dict__.pop(gathered, None)
         part._whole, part._picked = self, np.flatnonzero(mask)
         part.slots, part.state, part.client, part.number = (
@@ -159,8 +190,8 @@ class Heads(NamedTuple):
 
     data: np.ndarray
     view: memoryview  # of the same: slices of it are cheaper
-    begin: list[int]  # where in `data` each side's bytes stand, up to the first hole
-    end: list[int]  # -1 where some came twice, and have to be put together
+    begin: np.ndarray  # where in `data` each side's bytes stand, up to the first hole
+    end: np.ndarray  # -1 where some came twice, and have to be put together
     first: np.ndarray  # where in `table` each side's segments stand
     last: np.ndarray
     table: np.ndarray  # frame, time, sequence number, length and place in `data` of each segment
@@ -176,13 +207,13 @@ class Heads(NamedTuple):
         hole, back = (np.minimum(_first_from(odd, begin), end) for odd in (apart > 0, apart < 0))
         bounds = np.where(tcp & (back < end), -1, ends[np.where(tcp, hole, end)])
         table = np.column_stack((segments, ends[:-1]))
-        return cls(data, data.data, ends[begin].tolist(), bounds.tolist(), begin, end, table)
+        return cls(data, data.data, ends[begin], bounds, begin, end, table)
 
     def of_flows(self, flows: np.ndarray) -> Heads:
         """Only the sides of some flows, over the same bytes."""
         sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
-        begin, end = (np.array(bounds, np.int64)[sides].tolist() for bounds in (self.begin, self.end))
-        return self._replace(begin=begin, end=end, first=self.first[sides], last=self.last[sides])
+        bounds = (self.begin, self.end, self.first, self.last)
+        return Heads(self.data, self.view, *(bound[sides] for bound in bounds), self.table)
 
     def segments(self, side: int) -> list[Segment]:
         frame, ts, seq, size, at = self.table[self.first[side] : self.last[side]].T.tolist()
@@ -190,17 +221,16 @@ class Heads(NamedTuple):
 
     def stream(self, side: int) -> bytes:
         """A TCP stream's first contiguous bytes. Sequence numbers wrap; the first copy of a byte wins."""
-        _, _, seq, size, at = self.table[self.first[side] : self.last[side]].T.tolist()
-        starts = [ahead(number, seq[0]) for number in seq]
-        base, end = min(starts), 0
+        rows = self.table[self.first[side] : self.last[side], 2:].tolist()
+        pieces = sorted(((ahead(seq, rows[0][0]), size, at) for seq, size, at in rows), key=itemgetter(0))
+        end = pieces[0][0]
         out = []
-        for start, _, data in sorted(zip(starts, count(), self._data(at, size), strict=False)):
-            if start - base > end:
+        for start, size, at in pieces:
+            if start > end:
                 break
-            # a longer segment that starts no later than the stream's end adds only its new tail
-            new = data[end - (start - base) :]
-            out.append(new)
-            end += len(new)
+            if start + size > end:  # its tail is new
+                out.append(self.view[at + end - start : at + size])
+                end = start + size
         return b"".join(out)
 
     def _data(self, at: list[int], size: list[int]) -> list[bytes]:

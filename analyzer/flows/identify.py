@@ -73,10 +73,8 @@ class Identifier:
         said: list[Words] = []
         known: list[tuple[str | None, ...]] = []
         apps = self.apps or None
-        for i, (client, server, port, proto, frame) in enumerate(ends):
-            up, down, words = b"", b"", _NOTHING
-            if spoke[i]:
-                up, down = done.stream(i, True), done.stream(i, False)
+        for i, ((client, server, port, proto, frame), (up, down)) in enumerate(zip(ends, done.streams(), strict=True)):
+            words = _NOTHING
             if hellos[i][FOUND]:
                 words = self._plain_tls(hellos[i], up, down)
             elif spoke[i]:

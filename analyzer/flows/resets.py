@@ -21,13 +21,13 @@ _COPIED = tuple(c.name for c in RESETS if c.name in {column.name for column in P
 
 def resets_of(done: FinishedFlows) -> Table:
     """tables.RESETS of a batch; `server` is filled in where addresses are interned."""
-    p = done.packets
-    own = (p.icmp < 0) & (p.tcp_flags >= 0)
-    reset = own & (p.tcp_flags & TCP_RST != 0)
-    if not reset.any():
+    cut = done.has(_resets(done.packets))
+    if not cut.any():
         return Table.empty(RESETS)
-    which = np.repeat(np.arange(len(done)), np.diff(done.row_start))
-    start = done.row_start[which]
+    done = done.take(cut)
+    p = done.packets
+    own, reset = (p.icmp < 0) & (p.tcp_flags >= 0), _resets(p)
+    start = done.row_start[done.which]
     rows = np.arange(len(p))
 
     def before(mask: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def resets_of(done: FinishedFlows) -> Table:
             "flow": picked.flow,
             "server": np.full(len(picked), -1, np.int32),
             "nth": nth[reset].astype(np.int32),
-            "syn_rtt": done.flows.syn_rtt[which[reset]],
+            "syn_rtt": done.flows.syn_rtt[done.which[reset]],
             "asked": np.where(known, p.ts[asked], -1),
             "asked_frame": np.where(known, p.frame[asked], -1),
             "asked_once": known & (p.kind[asked] == Kind.NEW),
@@ -78,6 +78,10 @@ def resets_of(done: FinishedFlows) -> Table:
         },
     )
     return table[table.nth < RESETS_PER_SIDE]
+
+
+def _resets(p: Table) -> np.ndarray:
+    return (p.icmp < 0) & (p.tcp_flags >= 0) & (p.tcp_flags & TCP_RST != 0)
 
 
 def _at(total: np.ndarray, start: np.ndarray, mask: np.ndarray, amount: np.ndarray | None = None) -> np.ndarray:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer import limits
-from analyzer.flows.by_flow import greatest, least
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.ledger import Ledger
 from analyzer.limiter.resends import NAMED, resent
 from analyzer.tables import (
     ATTEMPTS, ENDPOINTS, ICMP_ERRORS, NAMES, QUESTIONS, RESETS, SERIES, TCP_ACK, TCP_RST, TCP_SYN, Column, Cut, Table,
+    greatest, least,
 )  # fmt: skip
 
 BULKY = 20_000  # bytes in one direction from which on a flow's share of a common limit matters
@@ -204,18 +204,17 @@ class SeenStore:
     def _baselines(self, done: FinishedFlows, server: np.ndarray) -> Table:
         """Per flow, what its server's ordinary packets look like: the measure that a forged reset is held to."""
         flows, p = done.flows, done.packets
-        which = np.repeat(np.arange(len(flows)), np.diff(done.row_start))
         down = ~p.up & (p.icmp < 0) & (p.tcp_flags >= 0)
         plain = down & (p.tcp_flags & (TCP_SYN | TCP_RST) == 0)
         synack = down & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK)
         n = len(flows)
         rows = np.flatnonzero(plain)
-        low, high = (each(which[rows], p.ttl[rows], n, -1) for each in (least, greatest))
-        ordinary = np.bincount(which[rows], minlength=n)
+        low, high = (each(done.which[rows], p.ttl[rows], n, -1) for each in (least, greatest))
+        ordinary = np.bincount(done.which[rows], minlength=n)
         frame, frame_synack, ttl_synack = np.full(n, -1), np.full(n, -1), np.full(n, -1)
-        frame[which[plain]] = p.frame[plain]
-        frame_synack[which[synack]] = p.frame[synack]
-        ttl_synack[which[synack]] = p.ttl[synack]
+        frame[done.which[plain]] = p.frame[plain]
+        frame_synack[done.which[synack]] = p.frame[synack]
+        ttl_synack[done.which[synack]] = p.ttl[synack]
         by_data = (flows.data_rtt >= 0) & ((flows.syn_rtt < 0) | (flows.data_rtt <= flows.syn_rtt))
         table = Table(
             ENDPOINTS,

@@ -9,9 +9,8 @@ import numpy as np
 
 from analyzer.decode.packets import address_texts
 from analyzer.flows import arenas as a
-from analyzer.flows.by_flow import least
 from analyzer.flows.finished import FinishedFlows
-from analyzer.tables import FLOWS, TCP_ACK, TCP_RST, TCP_SYN, Cut, End, Kind, Stage, Table, Vantage
+from analyzer.tables import FLOWS, TCP_ACK, TCP_RST, TCP_SYN, Cut, End, Kind, Stage, Table, Vantage, least
 
 TCP = 6
 LONG_ANSWER = 1 << 16  # bytes: whoever got this much was served, in one exchange or in many
@@ -179,7 +178,7 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
     p = batch.packets
     if not len(p):
         return facts
-    which = np.repeat(np.arange(len(batch)), np.diff(batch.row_start))
+    which = batch.which
     own = p.icmp < 0
     data = own & (p.payload_len > 0) & ((p.kind == Kind.NEW) | (p.tcp_flags < 0))
     never = np.iinfo(np.int64).max
@@ -211,7 +210,7 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
 def _first_unheard(batch: FinishedFlows, acked: np.ndarray) -> np.ndarray:
     """Time of each flow's first client payload that ends beyond `acked`, the server's highest ACK; -1 without one."""
     p = batch.packets
-    which = np.repeat(np.arange(len(batch)), np.diff(batch.row_start))
+    which = batch.which
     beyond = ((p.seq + p.payload_len - acked[which] + 0x80000000) & 0xFFFFFFFF) - 0x80000000 > 0
     mine = np.flatnonzero(
         p.up & (p.icmp < 0) & (p.tcp_flags >= 0) & (p.payload_len > 0) & (beyond | (acked[which] < 0))

@@ -45,7 +45,9 @@ class Stream(NamedTuple):
 
 def stream(series: Table, up: bool, ipv6: bool = False) -> Stream:
     """The `up` (or down) direction of one TCP flow."""
-    series = _seen_once(series[np.argsort(series.ts, kind="stable")])
+    if (series.ts[1:] < series.ts[:-1]).any():
+        series = series[np.argsort(series.ts, kind="stable")]
+    series = _seen_once(series)
     t = (series.ts - series.ts[0]) / 1e9 if len(series) else np.empty(0)
     data = (series.up == up) & (series.payload_len > 0) & (series.kind != Kind.KEEPALIVE)
     back = series.up != up

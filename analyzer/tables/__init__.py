@@ -6,6 +6,7 @@ Missing is null, never 0: each column names the value that stands for "not known
 The unit `time` is a point in time in nanoseconds since 1970 (UTC); `ns` is a duration.
 """
 
+from analyzer.tables.by_flow import greatest, least
 from analyzer.tables.codes import (
     TCP_ACK,
     TCP_CWR,
@@ -38,4 +39,5 @@ __all__ = [
     "ATTEMPTS", "COMMUNITY_ID", "ENDPOINTS", "EVIDENCE", "FLOWS", "ICMP_ERRORS", "JA3", "NAMES", "PACKETS", "QUESTIONS",
     "RESETS", "SERIES", "TABLES", "TCP_ACK", "TCP_CWR", "TCP_ECE", "TCP_FIN", "TCP_PSH", "TCP_RST", "TCP_SYN", "TCP_URG",
     "VERDICTS", "WITNESSES", "Bad", "Column", "Cut", "End", "Kind", "Stage", "Table", "Tunnel", "Vantage",
+    "greatest", "least",
 ]  # fmt: skip

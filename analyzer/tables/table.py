@@ -26,7 +26,7 @@ class Table:
     for: a flow's few packets have more columns than rows, and most are never looked at.
     """
 
-    __slots__ = ("__dict__", "_make", "schema")
+    __slots__ = ("__dict__", "__weakref__", "_make", "schema")
 
     def __init__(self, schema: tuple[Column, ...], columns: Mapping[str, np.ndarray]):
         self.schema = schema

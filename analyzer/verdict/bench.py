@@ -126,10 +126,13 @@ class Bench:
     def separate(self, where: np.ndarray) -> int:
         """How many attempts these rows are; those of unknown fate count when another client, address or ten seconds apart."""
         numbers = self.numbers[where]
-        a = self.attempts[where[numbers < 0]].sort("client", "server", "port", "start")
+        known = len(np.unique(numbers[numbers >= 0]))
+        undecided = where[numbers < 0]
+        if not len(undecided):
+            return known
+        a = self.attempts[undecided].sort("client", "server", "port", "start")
         same = (np.diff(a.client) == 0) & (np.diff(a.server) == 0) & (np.diff(a.port) == 0)
-        undecided = (len(a) > 0) + int((~same | (np.diff(a.start) >= ATTEMPT)).sum())
-        return len(np.unique(numbers[numbers >= 0])) + undecided
+        return known + 1 + int((~same | (np.diff(a.start) >= ATTEMPT)).sum())
 
     def others_worked(self, target: str) -> bool:
         """Whether any other target was reached in this capture."""

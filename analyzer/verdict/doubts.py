@@ -151,12 +151,12 @@ def limits_of(
     out = []
     cut, unknown = gaps.cut, gaps.unknown
 
-    open_only = unknown if state == "insufficient" and unknown.any() else np.True_
+    of_unknown = int(np.bitwise_or.reduce(cut[unknown]))  # every bit that any of them has
+    told = of_unknown if state == "insufficient" and unknown.any() else int(np.bitwise_or.reduce(cut))
     if state == "insufficient" and gaps.void.any():
         out.append("no_network")
     for bit, word in _CUT_WORDS:
-        undecided = unknown if word == "capture_ended" else open_only
-        if ((cut & bit != 0) & undecided).any():
+        if bit & (of_unknown if word == "capture_ended" else told):
             out.append(word)
     if any(f.rule.leans == "limit" and f.rule.id != SEALED for f in findings):
         out.append("local_packet_tool")
