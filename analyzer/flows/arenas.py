@@ -59,6 +59,7 @@ ROW = 16
 S_TIME, S_SEQ, S_ACK, S_LENGTH, S_NEXT, S_TSVAL = 0, 1, 2, 3, 4, 5  # time: 10 microseconds since the flow's start
 ENTRY = 6  # S_LENGTH: payload | kind << 24 | direction << 28; S_TSVAL: NONE without timestamps
 TICK = 10_000  # ns
+MOST_TICKS = 0xFFFFFFFF  # twelve hours: what comes later in a flow is not in its series
 
 # -- columns of a segment ------------------------------------------------------------------------------------------
 G_FRAME, G_TS, G_SEQ, G_LENGTH, G_CHUNK, G_NEXT = 0, 1, 2, 3, 4, 5

@@ -8,7 +8,7 @@ and an entry of 24 bytes for every packet past the first 32, which is what rates
 
 from analyzer.flows.arenas import (
     CHUNK, CHUNK_FREE, CHUNK_TOP, CHUNKS_FREE, CLIENT, CONTROL, CONTROL_RING, CONTROL_RING_COUNT, CUT, ENTRY, ENTRY_FREE, ENTRY_TOP, FIRST_TS,
-    G_CHUNK, G_FRAME, G_LENGTH, G_NEXT, G_SEQ, G_TS, HEAD_BYTES, NONE, NOTABLE, R_ACK, R_BITS, R_CAPTURED, R_DUP, R_FRAME, R_ICMP, R_IPID,
+    G_CHUNK, G_FRAME, G_LENGTH, G_NEXT, G_SEQ, G_TS, HEAD_BYTES, MOST_TICKS, NONE, NOTABLE, R_ACK, R_BITS, R_CAPTURED, R_DUP, R_FRAME, R_ICMP, R_IPID,
     R_NEXT, R_OPTIONS, R_PAYLOAD, R_SEQ, R_TS_HIGH, R_TS_LOW, R_TSECR, R_TSVAL, R_WIN, RING, RING_COUNT, ROW, ROW_COUNT, ROW_FIRST, ROW_FREE,
     ROW_LAST, ROW_TOP, S_ACK, S_LENGTH, S_NEXT, S_SEQ, S_TIME, S_TSVAL, SEG_FIRST, SEG_FREE, SEG_LAST, SEG_TOP, SEGMENT, SERIES_COUNT,
     SERIES_FIRST, SERIES_LAST, SERIES_LOST, SIDE, SIDE_WIDTH, TICK, WIDTH,
@@ -133,7 +133,8 @@ def keep_entry(arenas, packets, i, slot, direction, ts, kind):
     s = arenas.state
     c = arenas.counters
     base = slot * WIDTH
-    if s[base + SERIES_COUNT] >= SERIES_PER_FLOW:
+    ticks = max(0, (ts - s[base + FIRST_TS]) // TICK)
+    if s[base + SERIES_COUNT] >= SERIES_PER_FLOW or ticks > MOST_TICKS:
         if s[base + CUT] & _CUT_SERIES == 0:
             c[SERIES_LOST] += 1
         s[base + CUT] |= _CUT_SERIES
@@ -147,7 +148,7 @@ def keep_entry(arenas, packets, i, slot, direction, ts, kind):
         c[ENTRY_TOP] += 1
     at = entry * ENTRY
     e = arenas.entries
-    e[at + S_TIME] = min(max(0, (ts - s[base + FIRST_TS]) // TICK), 0xFFFFFFFF)
+    e[at + S_TIME] = ticks
     e[at + S_SEQ] = packets.seq[i] & 0xFFFFFFFF if packets.seq[i] >= 0 else 0
     e[at + S_ACK] = packets.ack[i] & 0xFFFFFFFF if packets.ack[i] >= 0 else 0
     e[at + S_LENGTH] = min(packets.payload[i], 0xFFFFFF) | kind << 24 | direction << 28

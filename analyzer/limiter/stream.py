@@ -67,8 +67,10 @@ def stream(series: Table, up: bool, ipv6: bool = False) -> Stream:
 def _seen_once(series: Table) -> Table:
     """Without the second copies in a capture that shows most packets twice: those were not sent again."""
     data = series.payload_len > 0
-    sent = np.sort(series.seq[data] << 1 | series.up[data])
-    if (sent[1:] == sent[:-1]).sum() < TWICE_SHARE * len(sent):  # most is new, as in any ordinary capture
+    sent = series.seq[data] << 1 | series.up[data]
+    order = np.argsort(sent, kind="stable")
+    soon = np.diff(series.ts[data][order]) <= TWICE_SECONDS * 1e9
+    if (soon & (np.diff(sent[order]) == 0)).sum() < TWICE_SHARE * len(sent):  # as in any ordinary capture
         return series
     columns = series.ack, series.tsval, series.payload_len, series.seq, series.up
     order = np.lexsort((series.ts, *columns))

@@ -246,6 +246,15 @@ def test_what_is_kept_of_a_long_flow():
     assert len(down) == limits.HEAD_DOWN_BYTES
 
 
+def test_a_series_ends_where_its_clock_does():
+    later = 13 * 3600 * 1000
+    wire = bulk(100).down(later, "A", 10001, 1, b"a" * 100).down(later + 1, "A", 10101, 1, b"b" * 100)
+    flow, _, _, series = flow_of(wire)
+    assert flow.cut & Cut.SERIES
+    assert series.payload_len.sum() == 10000
+    assert (np.diff(series.ts) < 10**9).all()
+
+
 def test_the_head_keeps_both_copies_of_a_conflicting_segment():
     wire = Wire().handshake().up(90, "PA", 1, 1, b"one").up(91, "PA", 1, 1, b"two").up(92, "PA", 4, 1, b"!")
     frames = frames_of(wire.packets)
