@@ -167,9 +167,9 @@ def _turned_between(a: Table, fate: np.ndarray, before: np.ndarray, after: np.nd
     """Whether something of the same client, or at the same server, begun between two flows, fared the opposite way."""
     fine, failed = fate == Fate.FINE, fate >= Fate.FAILED
     turned = np.zeros(len(before), bool)
-    if not len(before):
-        return turned
     for opposite, mine in ((fine, failed[before]), (failed, fine[before])):
+        if not mine.any() or not opposite.any():
+            continue
         for who in (a.client, a.server):
             low, high = (_rank(who[opposite], a.start[opposite], who[rows], a.start[rows]) for rows in (before, after))
             turned |= mine & (high > low)

@@ -102,6 +102,18 @@ def collect_series(arenas, slot, out):
     return n
 
 
+class HeadRoom:
+    """Memory for the kept payload of one batch after the other: new pages cost more time than what is copied to them."""
+
+    def __init__(self) -> None:
+        self._data = np.empty(0, np.uint8)
+
+    def take(self, size: int) -> np.ndarray:
+        if size > len(self._data):
+            self._data = np.empty(size, np.uint8)
+        return self._data[:size]
+
+
 def packet_columns(arenas: Arenas, slots: np.ndarray, flow: np.ndarray, client: np.ndarray) -> tuple[Table, np.ndarray]:
     """tables.PACKETS of the flows in `slots`, by (flow, frame), and where each flow's packets begin (n + 1 values).
 

@@ -15,7 +15,7 @@ from analyzer.flows.arenas import (
     CLIENT, ENTRY, FIRST_TS, ID, NONE, PORT_A, PORT_B, PROTO, S_ACK, S_LENGTH, S_SEQ, S_TIME, S_TSVAL, SERIES_COUNT, TICK,
     WIDTH, Arenas,
 )  # fmt: skip
-from analyzer.flows.collect import collect_heads, collect_series, count_heads, packet_columns
+from analyzer.flows.collect import HeadRoom, collect_heads, collect_series, count_heads, packet_columns
 from analyzer.flows.resets import resets_of
 from analyzer.limits import FIRST_ROWS
 from analyzer.serial import ahead
@@ -32,9 +32,9 @@ class FinishedFlows:
 
     flows: Table
 
-    def __init__(self, arenas: Arenas, slots: np.ndarray):
+    def __init__(self, arenas: Arenas, slots: np.ndarray, room: HeadRoom):
         state = arenas.state.reshape(-1, WIDTH)
-        self.arenas = arenas
+        self.arenas, self._room = arenas, room
         self.slots = slots[np.argsort(state[slots, ID], kind="stable")]
         self.state = state[self.slots]
         self.client = client_side(self.state)
@@ -90,7 +90,7 @@ class FinishedFlows:
             return self._whole._heads.of_flows(self._picked)
         counts = np.zeros(2 * len(self), np.int64)
         number, size = count_heads(self.arenas, self.slots, len(self), counts)
-        table, data = np.zeros(4 * number, np.int64), np.empty(size, np.uint8)
+        table, data = np.zeros(4 * number, np.int64), self._room.take(size)
         collect_heads(self.arenas, self.slots, len(self), table, data)
         tcp = np.repeat(self.state[:, PROTO] == TCP, 2)
         return Heads.of(table.reshape(-1, 4), np.concatenate(([0], np.cumsum(counts))), data, tcp)

@@ -16,6 +16,7 @@ from analyzer.decode import Fragments, Frames, Packets, decode, decode_one
 from analyzer.flows import arenas as a
 from analyzer.flows.account import account
 from analyzer.flows.arenas import Arenas
+from analyzer.flows.collect import HeadRoom
 from analyzer.flows.finished import FinishedFlows
 from analyzer.flows.leaving import leave
 from analyzer.flows.summary import summarize
@@ -39,6 +40,7 @@ class Tracker:
         self.arenas: Arenas = a.allocate()
         self.packets = Packets.allocate(BATCH)
         self.fragments = Fragments()
+        self._room = HeadRoom()
         self.bad = dict.fromkeys(Bad, 0)
         self.tunnels = dict.fromkeys(Tunnel, 0)  # packets of conversations, by the tunnel that they were read out of
         self.links_unknown: dict[int, int] = {}
@@ -149,7 +151,7 @@ class Tracker:
             leave(self.arenas, some, len(some), early)
 
     def _batch(self, slots: np.ndarray, final: bool) -> FinishedFlows:
-        batch = FinishedFlows(self.arenas, slots)
+        batch = FinishedFlows(self.arenas, slots, self._room)
         batch.flows = summarize(batch, self.clock, final)
         return batch
 
