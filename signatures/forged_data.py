@@ -73,15 +73,16 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
     for i in np.flatnonzero(done.overlapping(False)).tolist():
         findings += _overlap(flows.row(i), done.segments(i, False), done.rows(i))
     own = ~packets.up & (packets.icmp < 0) & (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_RST == 0)
-    bare = own & (packets.tsval < 0) & (packets.kind != Kind.KEEPALIVE)
-    agreed = (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_SYN != 0) & (packets.tsval >= 0)
-    odd = done.has(bare) & done.has(agreed & packets.up) & done.has(agreed & ~packets.up)
+    agreed = (packets.tsval >= 0) & (packets.tcp_flags >= 0) & (packets.tcp_flags & TCP_SYN != 0)
+    odd = done.has(agreed & packets.up) & done.has(agreed & ~packets.up)
+    if odd.any():
+        odd &= done.has(own & (packets.tsval < 0) & (packets.kind != Kind.KEEPALIVE))
     for i in np.flatnonzero(odd).tolist():
         findings += _timestamps(flows.row(i), list(done.rows(i).rows()), done.segments(i, False))
-    rows = np.flatnonzero(own)
+    spoken = np.array([protocol in ("http", "tls") for protocol in flows.protocol.tolist()])
+    rows = np.flatnonzero(own & spoken[done.which])
     low, high = (each(done.which[rows], packets.ttl[rows], len(flows), -1) for each in (least, greatest))
-    spread = (high - low >= TTL_APART) & np.isin(flows.protocol, ("http", "tls"))
-    for i in np.flatnonzero(spread).tolist():
+    for i in np.flatnonzero(high - low >= TTL_APART).tolist():
         findings += _elsewhere(flows.row(i), list(done.rows(i).rows()), done.segments(i, False))
     return findings
 

@@ -33,15 +33,17 @@ class AppWatch:
         """See a decoded batch, before its packets are accounted."""
         some = slice(first, first + count)
         link, end = frames.link[some], frames.offset[some] + frames.caplen[some]
-        wrapped = (link == PKTAP) | (link == USER2)
         behind = end - packets.at[:count] - packets.captured[:count]  # bytes that are no packet's, unless it was cut
         room = (behind >= TRAILER) | (packets.captured[:count] < packets.payload[:count])
         tails = np.flatnonzero((link == ETHERNET) & room & (frames.caplen[some] > TRAILER + 34))
         for k in range(len(MAGIC)):
             tails = tails[frames.data[end[tails] - TRAILER + k] == MAGIC[k]]
+        wrapped = (link == PKTAP) | (link == USER2)
+        told = frames.app[some] >= 0 if self._names and len(frames.app) else np.zeros(count, bool)
+        if not len(tails) and not wrapped.any() and not told.any():
+            return
         tailed = np.zeros(count, bool)
         tailed[tails] = True
-        told = frames.app[some] >= 0 if self._names and len(frames.app) else np.zeros(count, bool)
         named = tailed | told | (wrapped & (frames.caplen[some] >= _PKTAP_HEADER))
         for i in np.flatnonzero(named & (packets.sport[:count] >= 0) & (packets.icmp[:count] < 0)).tolist():
             key = _key(packets, i)

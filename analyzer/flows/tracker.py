@@ -1,8 +1,9 @@
 """Packet batches to finished flows: the state machine around the kernels.
 
 It owns no clock and reads no files: frames go in, batches of finished flows come out. While the arenas have room nothing
-is finished before the end, so that unrelated traffic cannot change how a flow is seen; only when a limit is reached are
-the least recently active flows finished early (closed ones first). They go on as the same flow, `part` + 1.
+is finished before the end, so that unrelated traffic cannot change how a flow is seen. Only when they have none do flows
+that are over leave; and when none is, the least recently active ones (closed ones first), which is told as a limit. What
+comes of either later is the same flow, `part` + 1.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from analyzer.flows.table import forget
 from analyzer.tables import Bad, Cut, Tunnel
 
 BATCH = 4096  # packets decoded at once: their columns stay in the processor's cache
+OVER_AFTER = 60_000_000_000  # ns of silence of a closed flow: Linux's TIME-WAIT, after which its ports are used again
 _SHORT_OF = {
     a.NEED_SLOTS: "slots",
     a.NEED_ROWS: "rows",
@@ -131,6 +133,10 @@ class Tracker:
         if len(recycled):
             yield from self._finish(recycled)
             return
+        over = self._over()
+        if len(over):
+            yield from self._finish_early(over)
+            return
         self.limits_reached.add(what)
         slots = self._slots(a.LIVE_FLOW)
         state = self.arenas.state.reshape(-1, a.WIDTH)
@@ -139,11 +145,23 @@ class Tracker:
         oldest = slots[order[: max(1, len(slots) // 4)]]
         state[oldest, a.CUT] |= int(Cut.PART)
         self.evicted += len(oldest)
-        roomier = a.room_for_cold(self.arenas, len(oldest))
+        yield from self._finish_early(oldest)
+
+    def _over(self) -> np.ndarray:
+        """Slots of conversations that both sides, or a reset, have closed, and that have been silent for long."""
+        slots = self._slots(a.LIVE_FLOW)
+        state = self.arenas.state.reshape(-1, a.WIDTH)[slots]
+        closed = (state[:, a.SIDE + a.FIN_TS] >= 0) & (state[:, a.SIDE + a.SIDE_WIDTH + a.FIN_TS] >= 0)
+        closed |= state[:, a.RST_AT] >= 0
+        return slots[closed & (self.clock - state[:, a.LAST_TS] >= OVER_AFTER)]
+
+    def _finish_early(self, slots: np.ndarray) -> Iterator[FinishedFlows]:
+        """Finish what may go on, and is then to be the same flow."""
+        roomier = a.room_for_cold(self.arenas, len(slots))
         if roomier is None:
             self.limits_reached.add("cold_flows")
         self.arenas = roomier or self.arenas
-        yield from self._finish(oldest, early=roomier is not None)
+        yield from self._finish(slots, early=roomier is not None)
 
     def _finish(self, slots: np.ndarray, early: bool = False) -> Iterator[FinishedFlows]:
         for some in _in_batches(self._in_order(slots)):

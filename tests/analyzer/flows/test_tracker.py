@@ -363,6 +363,27 @@ def test_out_of_room_the_oldest_flows_end_early_and_go_on_as_another_part(few_sl
     assert seen.limits_reached == set()
 
 
+def test_out_of_room_conversations_that_are_over_leave_first_and_no_limit_is_told(few_slots):
+    packets = []
+    for i in range(1500):
+        for ms, up, flags in ((0, True, "S"), (10, False, "SA"), (20, True, "FA"), (30, False, "FA"), (40, True, "A")):
+            ends = (CLIENT, SERVER, 10000 + i, 443) if up else (SERVER, CLIENT, 443, 10000 + i)
+            tcp = TCP(sport=ends[2], dport=ends[3], flags=flags, seq=ms, ack=ms)
+            packets.append(((200 * i + ms) * MS, bytes(IP(src=ends[0], dst=ends[1]) / tcp)))
+    late = bytes(IP(src=SERVER, dst=CLIENT) / TCP(sport=443, dport=10000, flags="R"))
+    packets.append((300_000 * MS, late))
+    tracker = Tracker()
+    batches = [done.flows for done in tracker.feed(frames_of(packets))]
+    assert batches
+    batches += [done.flows for done in tracker.close()]
+    flows = Table.concat(FLOWS, batches).sort("flow", "part")
+    assert tracker.evicted == 0
+    assert tracker.limits_reached == set()
+    assert not (flows.cut & Cut.PART).any()
+    assert len(set(flows.flow.tolist())) == 1500
+    assert flows[flows.flow == 0].part.tolist() == [0, 1]  # and the reset that comes later is the same flow's
+
+
 def test_beyond_the_limit_no_flow_is_remembered_and_that_is_said(monkeypatch):
     packets = [(i * MS, bytes(IP(src=CLIENT, dst=SERVER) / UDP(sport=10000 + i, dport=443) / b"hi")) for i in range(20)]
     monkeypatch.setattr("analyzer.limits.MAX_FLOWS_KEPT", 12)
