@@ -25,7 +25,7 @@ from analyzer.flows.table import forget
 from analyzer.tables import Bad, Cut, Tunnel
 
 BATCH = 4096  # packets decoded at once: their columns stay in the processor's cache
-OVER_AFTER = 60_000_000_000  # ns of silence of a closed flow: Linux's TIME-WAIT, after which its ports are used again
+OVER_AFTER = 60_000_000_000  # ns of silence of a closed flow: as long as Linux keeps one half closed, or its ports from being used again
 _SHORT_OF = {
     a.NEED_SLOTS: "slots",
     a.NEED_ROWS: "rows",
@@ -148,11 +148,11 @@ class Tracker:
         yield from self._finish_early(oldest)
 
     def _over(self) -> np.ndarray:
-        """Slots of conversations that both sides, or a reset, have closed, and that have been silent for long."""
+        """Slots of conversations that a FIN or a reset has ended, and that have been silent for long since."""
         slots = self._slots(a.LIVE_FLOW)
         state = self.arenas.state.reshape(-1, a.WIDTH)[slots]
-        closed = (state[:, a.SIDE + a.FIN_TS] >= 0) & (state[:, a.SIDE + a.SIDE_WIDTH + a.FIN_TS] >= 0)
-        closed |= state[:, a.RST_AT] >= 0
+        fins = state[:, [a.SIDE + a.FIN_TS, a.SIDE + a.SIDE_WIDTH + a.FIN_TS]]
+        closed = (fins >= 0).any(axis=1) | (state[:, a.RST_AT] >= 0)
         return slots[closed & (self.clock - state[:, a.LAST_TS] >= OVER_AFTER)]
 
     def _finish_early(self, slots: np.ndarray) -> Iterator[FinishedFlows]:
