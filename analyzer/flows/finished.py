@@ -19,7 +19,7 @@ from analyzer.flows.collect import HeadRoom, collect_heads, collect_series, coun
 from analyzer.flows.resets import resets_of
 from analyzer.limits import FIRST_ROWS
 from analyzer.serial import ahead
-from analyzer.signature import Segment
+from analyzer.signature import Payload, Segment
 from analyzer.tables import SERIES, Table
 
 TCP = 6
@@ -108,15 +108,15 @@ class FinishedFlows:
         begin, end = int(heads.begin[side]), int(heads.end[side])
         return bytes(heads.view[begin:end]) if end >= 0 else heads.stream(side)
 
-    def streams(self) -> Iterator[tuple[bytes, bytes]]:
-        """What `stream` gives of both sides of each flow, the client's first."""
-        heads = self._heads
+    def streams(self) -> Iterator[tuple[Payload, Payload]]:
+        """What `stream` gives of both sides of each flow, the client's first; not copied where it need not be."""
+        heads, view = self._heads, self._heads.view
         sides = [self._sides(up) for up in (True, False)]
         bounds = (bound[side].tolist() for side in sides for bound in (heads.begin, heads.end))
         for up, down, begin, end, begin_down, end_down in zip(*(s.tolist() for s in sides), *bounds, strict=True):
             yield (
-                bytes(heads.view[begin:end]) if end >= 0 else heads.stream(up),
-                bytes(heads.view[begin_down:end_down]) if end_down >= 0 else heads.stream(down),
+                view[begin:end] if end >= 0 else heads.stream(up),
+                view[begin_down:end_down] if end_down >= 0 else heads.stream(down),
             )
 
     def overlapping(self, up: bool) -> np.ndarray:
@@ -212,8 +212,8 @@ class Heads(NamedTuple):
     def of_flows(self, flows: np.ndarray) -> Heads:
         """Only the sides of some flows, over the same bytes."""
         sides = (2 * flows[:, None] + np.arange(2)).reshape(-1)
-        bounds = (self.begin, self.end, self.first, self.last)
-        return Heads(self.data, self.view, *(bound[sides] for bound in bounds), self.table)
+        begin, end, first, last = (bound[sides] for bound in (self.begin, self.end, self.first, self.last))
+        return Heads(self.data, self.view, begin, end, first, last, self.table)
 
     def segments(self, side: int) -> list[Segment]:
         frame, ts, seq, size, at = self.table[self.first[side] : self.last[side]].T.tolist()

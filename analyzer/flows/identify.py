@@ -15,14 +15,14 @@ from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import TCP, FinishedFlows
 from analyzer.flows.hellos import FOUND, Hellos
-from analyzer.signature import Knowledge, Label, Segment
+from analyzer.signature import Knowledge, Label, Payload, Segment
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
 from analyzer.wire.certificate import signers
 from analyzer.wire.client_hello import MAX_SESSION_ID, parse_client_hello, peek_server_name
 from analyzer.wire.names import text
 from analyzer.wire.server_flight import parse_server_flight
 from analyzer.wire.tls import (
-    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, HANDSHAKE_RECORD, MESSAGE_HEADER, RECORD_HEADER, SERVER_HELLO,
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, HANDSHAKE, HANDSHAKE_RECORD, MAX_PREAMBLE, MESSAGE_HEADER, RECORD_HEADER, SERVER_HELLO,
     behind_preamble, looks_like_tls,
 )  # fmt: skip
 
@@ -76,8 +76,11 @@ class Identifier:
         for i, ((client, server, port, proto, frame), (up, down)) in enumerate(zip(ends, done.streams(), strict=True)):
             words = _NOTHING
             if hellos[i][FOUND]:
-                words = self._plain_tls(hellos[i], up, down)
+                words = self._plain_tls(hellos[i], bytes(up), bytes(down))
+            elif proto == TCP and _says_nothing_known(up, down):
+                words = _OTHER[len(down) > 0]
             elif spoke[i]:
+                up, down = bytes(up), bytes(down)
                 words = read_tcp(up, down) if proto == TCP else read_udp(done, i, up, down, port)
             said.append(words)
             dns_name = self.dns.name_of(client, server, frame)
@@ -145,11 +148,16 @@ _DTYPE = {"quic": np.int64, "expects": np.int64}
 _NAMES = 1 << 14  # remembered as text
 
 
+def _says_nothing_known(up: Payload, down: Payload) -> bool:
+    """A quick yes to most TCP streams of other protocols, before their bytes are copied."""
+    first = up or down
+    if not first or first[0] in (_BEGINNINGS if up else _RECORDS):
+        return False
+    return HANDSHAKE_RECORD not in bytes(up[:MAX_PREAMBLE])
+
+
 def read_tcp(up: bytes, down: bytes) -> Words:
     """The words of a TCP stream's first bytes."""
-    first = up or down
-    if first and first[0] not in (_BEGINNINGS if up else _RECORDS) and HANDSHAKE_RECORD not in up:
-        return _OTHER[bool(down)]
     if looks_like_tls(up) or (not up and looks_like_tls(down)):
         return _read_tls(up, down)
     tls_at = behind_preamble(up, CLIENT_HELLO)
@@ -168,7 +176,7 @@ def read_tcp(up: bytes, down: bytes) -> Words:
         question = dns.parse_message(message[0])
         if question is not NEVER and question.questions:
             return Words("dns", qname=_host(question.questions[0].name), answer=_dns_answer(dns.split_tcp(down)))
-    return _OTHER[bool(down)] if first else _NOTHING
+    return _OTHER[bool(down)] if up or down else _NOTHING
 
 
 def _host(name: str | None) -> str | None:

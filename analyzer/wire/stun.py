@@ -95,12 +95,12 @@ def is_stun(payload: bytes) -> bool:
     )
 
 
-def may_hold_stun(first: bytes, tcp: bool) -> bool:
+def may_hold_stun(first: bytes | memoryview, tcp: bool) -> bool:
     """A quick no to most streams and joined datagrams: whether it is worth looking for messages at their start."""
     if not first:
         return False
     # over TCP it may come behind a length, or behind ChannelData
-    return _COOKIE in first[4:10] or (tcp and 0x40 <= first[0] < 0x50)
+    return _COOKIE in bytes(first[4:10]) or (tcp and 0x40 <= first[0] < 0x50)
 
 
 def parse_stun(data: bytes) -> Stun | Parse:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analyzer.signature import Label
+from analyzer.signature import Label, Payload
 from signatures.knowledge.prefixes import Prefixes
 from signatures.knowledge.wire_rules import PROTOCOLS, WireRule, WireRules, port_ranges, read_rules
 
@@ -134,7 +134,7 @@ class Services:
                 return Label(holder, ports.role if ports else None, "prefix")
         return None
 
-    def label_bytes(self, up: bytes, down: bytes, proto: int, address: str, port: int) -> Label | None:
+    def label_bytes(self, up: Payload, down: Payload, proto: int, address: str, port: int) -> Label | None:
         """By strict byte patterns at the start of either direction."""
         rule = self._rules.match(up, down, proto, port, self._holders(address))
         return Label(rule.service, rule.role, "bytes") if rule else None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from analyzer.signature import Payload
 from analyzer.wire import stun
 
 MAX_STUN = 16  # messages looked at in one direction: a vendor shows in the first ones
@@ -78,7 +79,7 @@ class WireRules:
         }
         self._homes = {proto: {r.service for r in some if r.own_addresses} for proto, some in self._patterns.items()}
 
-    def match(self, up: bytes, down: bytes, proto: int, port: int, holders: Collection[str]) -> WireRule | None:
+    def match(self, up: Payload, down: Payload, proto: int, port: int, holders: Collection[str]) -> WireRule | None:
         """The first rule that holds. `holders`: services that the server's address belongs to."""
         if self._may_match(up, down, proto, holders):
             for rule in self._patterns[proto]:
@@ -88,9 +89,9 @@ class WireRules:
         tcp = proto == 6
         if not stun.may_hold_stun(up, tcp) and not stun.may_hold_stun(down, tcp):
             return None
-        return self._match_stun(_messages(up, proto) + _messages(down, proto))
+        return self._match_stun(_messages(bytes(up), proto) + _messages(bytes(down), proto))
 
-    def _may_match(self, up: bytes, down: bytes, proto: int, holders: Collection[str]) -> bool:
+    def _may_match(self, up: Payload, down: Payload, proto: int, holders: Collection[str]) -> bool:
         if proto not in self._patterns:
             return False
         if holders and not self._homes[proto].isdisjoint(holders):
