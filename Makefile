@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
-.PHONY: demo test lint bench scale lab accuracy ablation oracle policing lock packages-demo packages-test
+.PHONY: demo test lint bench scale lab accuracy ablation oracle names policing lock packages-demo packages-test
 .DEFAULT_GOAL := demo
 
 demo: packages-demo .venv/ready ## the bundled example, from capture to verdict
@@ -36,6 +36,9 @@ scale: packages-demo .venv/ready ## seconds and memory by how many packets and f
 
 oracle: packages-demo .venv/ready ## the same conversations, names and resends as tshark, over any FOLDER of captures
 	@$(RUN) tests.oracle $(FOLDER)
+
+names: .venv/ready ## server names against the truth beside a FOLDER of captures, with its manifest.csv
+	@$(RUN) tests.oracle.names $(FOLDER)
 
 policing: .venv/ready ## the SIGCOMM 2016 study's policing detector beside the analyzer, over a FOLDER with its manifest.csv
 	@$(RUN) tests.oracle.policing $(FOLDER)
