@@ -77,7 +77,7 @@ class Identifier:
             words = _NOTHING
             if hellos[i][FOUND]:
                 words = self._plain_tls(hellos[i], bytes(up), bytes(down))
-            elif proto == TCP and _says_nothing_known(up, down):
+            elif proto == TCP and port not in _DNS_PORTS and _says_nothing_known(up, down):
                 words = _OTHER[len(down) > 0]
             elif spoke[i]:
                 up, down = bytes(up), bytes(down)
