@@ -37,6 +37,7 @@ CONTROL_KINDS = (  # in order of strength
 )
 LIMITS = (  # what keeps a verdict from saying more
     "no_network",
+    "given_up",
     "no_control",
     "few_attempts",
     "one_direction",

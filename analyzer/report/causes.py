@@ -113,6 +113,7 @@ STILL_OPEN = {
 
 LIMITS = {
     "no_network": N_("the network itself was down, or asked for a sign-in first"),
+    "given_up": N_("connections were reset from the client's side before anything came back"),
     "no_control": N_("there is nothing in the file to compare with"),
     "few_attempts": N_("there are too few attempts"),
     "one_direction": N_("only one direction of the traffic was captured"),

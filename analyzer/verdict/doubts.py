@@ -111,6 +111,7 @@ class Gaps(NamedTuple):
     cut: np.ndarray  # tables.Cut of each flow
     unknown: np.ndarray  # whose fate is not known
     void: np.ndarray  # that tell of the network only
+    given_up: int  # that the client's side reset itself before they were answered
     servers: int  # addresses tried
     clients: int  # that were seen from a server; 0 where the capture is not a server's
     others_worked: bool  # whether other targets did, though not under the circumstances that make a control
@@ -155,6 +156,8 @@ def limits_of(
     told = of_unknown if state == "insufficient" and unknown.any() else int(np.bitwise_or.reduce(cut))
     if state == "insufficient" and gaps.void.any():
         out.append("no_network")
+    if state == "insufficient" and gaps.given_up:
+        out.append("given_up")
     for bit, word in _CUT_WORDS:
         if bit & (of_unknown if word == "capture_ended" else told):
             out.append(word)
@@ -178,6 +181,7 @@ def limits_of(
 
 _NEXT = {
     "no_network": "capture_with_network",
+    "given_up": "check_device",
     "one_direction": "capture_both_directions",
     "begun_midway": "capture_from_start",
     "headers_invented": "capture_without_proxy",

@@ -15,7 +15,7 @@ from analyzer import limits
 from analyzer.controls import Fate
 from analyzer.result import ACCUSING, STATES, Control, Coverage, Named, Network, Verdict
 from analyzer.signature import Finding, Knowledge, Rule, Seen
-from analyzer.tables import Cut
+from analyzer.tables import Cut, End, Stage
 from analyzer.verdict.bench import Bench, Label
 from analyzer.verdict.cases import Case, cases_of
 from analyzer.verdict.doubts import AT_HOME, Gaps, doubts_of, limits_of, next_step
@@ -80,11 +80,12 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
         merged = merged[~np.isin(bench.merged.port[merged], closed)]
     fate = bench.merged_fate[merged]
     tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
+    given_up = _given_up(bench, mine)
     compared = bench.alike(merged, cases)
     controls = bench.controls(compared, target) if cases or (failed and (label[0] or bench.few_fail)) else ()
     state, named = _weigh(bench, cases, controls, label, settled)
     if state not in ACCUSING:
-        state = _plain_state(bench, mine, merged, findings, state)
+        state = _plain_state(bench, mine, merged, findings, state, given_up)
     if network.why in ("nothing_answered", "portal_page_everywhere") and state.startswith("likely"):
         state, named = "insufficient", ()
     affected = bench.where(flow for method in named for flow in (key.flow for key in method.flows))
@@ -96,7 +97,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     clients = bench.clients_at_server(affected if len(affected) else mine)
     unknown = bench.fate[rows] == Fate.UNKNOWN
     others = bench.others_worked(target)
-    gaps = Gaps(bench.attempts.cut[rows], unknown, bench.void[rows], len(servers), clients, others)
+    gaps = Gaps(bench.attempts.cut[rows], unknown, bench.void[rows], given_up, len(servers), clients, others)
     datagrams = (bench.merged.proto[merged] == 17) & (bench.merged.port[merged] == QUIC_PORT)
     quic_nowhere = network.state in NO_DATAGRAMS and bool(failed) and bool(datagrams[fate >= Fate.FAILED].all())
     limit = limits_of(gaps, controls, tried, state, coverage, findings)
@@ -141,14 +142,18 @@ def _setting(bench: Bench, case: Case, controls: Sequence[Control], label: Label
     return Setting(controls, bench.separate(where), home, bool(case.flows & bench.shared))
 
 
-def _plain_state(bench: Bench, mine: np.ndarray, merged: np.ndarray, findings: Sequence[Finding], weighed: str) -> str:
-    """The state of a target that nobody is accused over."""
+def _plain_state(
+    bench: Bench, mine: np.ndarray, merged: np.ndarray, findings: Sequence[Finding], weighed: str, given_up: int
+) -> str:
+    """The state of a target that nobody is accused over. `given_up`: attempts that the client's side reset itself."""
     fate = bench.merged_fate[merged]
     at_home = _at_home(findings) and not (fate == Fate.FINE).any()
     if at_home or not len(fate):
         return "impaired" if at_home else "insufficient"
     fine, failed = int((fate == Fate.FINE).sum()), int((fate >= Fate.FAILED).sum())
     if not failed:
+        if given_up > fine:
+            return "insufficient"
         return "impaired" if weighed == "impaired" and _slow(findings) else "ok"
     if fine and fine >= MOSTLY_FINE * len(fate):
         return "ok"
@@ -159,6 +164,13 @@ def _plain_state(bench: Bench, mine: np.ndarray, merged: np.ndarray, findings: S
     if weighed == "insufficient" or (bench.attempts.cut[mine] & Cut.ONE_DIRECTION).all():
         return "insufficient"
     return "impaired"
+
+
+def _given_up(bench: Bench, mine: np.ndarray) -> int:
+    """How many attempts the client's side reset before it was answered: for its own reasons, of which nothing is known."""
+    a = bench.attempts
+    unanswered = (a.stage[mine] == Stage.ASKED) & (a.ended_by[mine] == End.RST_UP)
+    return int((unanswered & (bench.fate[mine] == Fate.UNKNOWN)).sum())
 
 
 def _at_home(findings: Sequence[Finding]) -> bool:

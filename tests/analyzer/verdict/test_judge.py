@@ -191,3 +191,21 @@ def test_a_server_that_lost_one_client_alone_is_told_to_look_from_there(clients:
     verdict = verdicts(*talks)[NAME]
     assert ("single_client" in verdict.limits) is limited
     assert (verdict.next == "capture_at_client") is limited
+
+
+def given_up(at: float) -> Conversation:
+    """A hello, and the client's side resets at once."""
+    return Conversation(NAME, HOST, at=at).open().hello().up("RA")
+
+
+def test_what_the_clients_side_resets_itself_more_often_than_not_is_not_said_to_work():
+    verdict = verdicts(*[given_up(20_000 * n) for n in range(3)], works(9_000, NAME))[NAME]
+    assert verdict.state == "insufficient"
+    assert verdict.limits[0] == "given_up"
+    assert verdict.next == "check_device"
+
+
+def test_a_few_connections_that_were_given_up_say_nothing():
+    verdict = verdicts(given_up(0), *[works(9_000 + 20_000 * n, NAME) for n in range(3)])[NAME]
+    assert verdict.state == "ok"
+    assert verdict.limits == ()
