@@ -10,7 +10,7 @@ from analyzer import limits
 from analyzer.controls import ATTEMPT, Fate, attempt_numbers, controls_of, counted, fates
 from analyzer.result import Control, Coverage
 from analyzer.signature import Finding, Knowledge, Seen
-from analyzer.tables import Vantage
+from analyzer.tables import End, Stage, Vantage
 from analyzer.verdict.cases import Case
 from analyzer.verdict.network import stopped
 
@@ -33,6 +33,7 @@ class Bench:
         self._targets = np.unique(self.attempts.target)
         self._rows = _by_value(self.attempts.target)
         self._merged_rows = _by_value(self.merged.target)
+        self.given_up = self._given_up()
         self.working = set(self.merged.target[self.merged_fate == Fate.FINE].tolist())
         failing = (self.merged_fate >= Fate.FAILED) & (self.merged.service < 0)
         self.few_fail = len(np.unique(self.merged.target[failing])) <= limits.MAX_COMPARED
@@ -41,6 +42,11 @@ class Bench:
             self.seen.number(target) for target, about in self.findings.items() if any(map(_accuses, about))
         }
         self.shared = {flow for f in findings if f.rule.id == SHARED for flow in f.flows}  # as slow as everything else
+
+    def _given_up(self) -> np.ndarray:
+        """Attempts (mask) that the client's side reset before they were answered: for its own reasons, which nobody knows."""
+        a = self.attempts
+        return (a.stage == Stage.ASKED) & (a.ended_by == End.RST_UP) & (self.fate == Fate.UNKNOWN)
 
     def _void(self, findings: Iterable[Finding]) -> np.ndarray:
         """Attempts (mask) that tell of no target: a sign-in page answered, or the network itself was down."""
@@ -80,6 +86,16 @@ class Bench:
             plain = plain[: limits.MAX_VERDICTS]
         return list(dict.fromkeys([*self.findings, *first, *plain]))
 
+    def untroubled(self) -> set[str]:
+        """Targets of which nothing is found, and of whose attempts none failed, and not more were given up than were fine."""
+        fine = self.merged_fate == Fate.FINE
+        counts = [
+            np.bincount(np.searchsorted(self._targets, targets), minlength=len(self._targets))
+            for targets in (self.merged.target[fine], self.merged.target[~fine], self.attempts.target[self.given_up])
+        ]
+        good = self._targets[(counts[0] > 0) & (counts[1] == 0) & (counts[2] <= counts[0])]
+        return {self.seen.text(target) or "" for target in good.tolist()} - self.findings.keys()
+
     def rows(self, target: str) -> np.ndarray:
         """Rows of the attempts on a target."""
         return self._rows.get(self.seen.number(target), np.empty(0, np.int64))
@@ -87,7 +103,7 @@ class Bench:
     def merged_rows(self, target: str) -> np.ndarray:
         """The same in `merged`; at a server, only the clients that something happened to: the others are their control."""
         merged = self._merged_rows.get(self.seen.number(target), np.empty(0, np.int64))
-        if not len(merged) or not (self.merged.vantage[merged] == Vantage.SERVER).all():
+        if target not in self.findings or not len(merged) or not (self.merged.vantage[merged] == Vantage.SERVER).all():
             return merged
         findings = self.findings.get(target, ())
         affected = self.where(f for finding in findings if finding.rule.leans == "interference" for f in finding.flows)
@@ -136,7 +152,7 @@ class Bench:
 
     def others_worked(self, target: str) -> bool:
         """Whether any other target was reached in this capture."""
-        return bool(self.working - {self.seen.number(target)})
+        return len(self.working) > (self.seen.number(target) in self.working)
 
     def closed_ports(self, merged: np.ndarray) -> tuple[int, ...]:
         """Ports that refused every attempt, while another one answered."""

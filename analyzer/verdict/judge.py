@@ -1,7 +1,6 @@
 """The judge: one verdict for each target, worst first, after the network finding.
 
-Targets that nothing happened to are decided column by column; Python loops only over targets with findings, and over
-known services, because a capture may hold a million flows to as many addresses.
+Each target with findings or of a known service is judged; of all others, a capture may hold a million, and there is a cap.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from analyzer import limits
 from analyzer.controls import Fate
 from analyzer.result import ACCUSING, STATES, Control, Coverage, Named, Network, Verdict
 from analyzer.signature import Finding, Knowledge, Rule, Seen
-from analyzer.tables import Cut, End, Stage
+from analyzer.tables import Cut
 from analyzer.verdict.bench import Bench, Label
 from analyzer.verdict.cases import Case, cases_of
 from analyzer.verdict.doubts import AT_HOME, Gaps, doubts_of, limits_of, next_step
@@ -54,7 +53,11 @@ def judge(
     """
     bench = Bench(seen, findings, known)
     network = network_finding(bench.attempts, bench.fate, seen, known, findings, coverage)
-    verdicts = [_verdict(bench, target, network, coverage) for target in bench.order(coverage)]
+    fine = bench.untroubled()
+    verdicts = [
+        _works(bench, target) if target in fine else _verdict(bench, target, network, coverage)
+        for target in bench.order(coverage)
+    ]
     proven = {
         v.target for v in verdicts if v.state in ACCUSING and any(m.method.position in ON_THE_WAY for m in v.methods)
     }
@@ -69,6 +72,23 @@ def judge(
     return tuple(verdicts), network
 
 
+def _works(bench: Bench, target: str) -> Verdict:
+    """What is said of a target that nothing happened to, as most are."""
+    rows, a = bench.rows(target), bench.attempts
+    service, role = bench.label(target, rows)
+    return Verdict(
+        target=target,
+        state="ok",
+        service=service,
+        role=role,
+        attempts=len(bench.merged_rows(target)),
+        failed=0,
+        first=int(a.start[rows].min()),
+        last=int(a.end[rows].max()),
+        addresses=tuple(bench.servers(rows)[: limits.MAX_ADDRESSES]),
+    )
+
+
 def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, settled: tuple[str, ...] = ()) -> Verdict:
     """What is said of one target. `settled`: rules that mean more now that other verdicts are known."""
     findings = bench.findings.get(target, [])
@@ -80,7 +100,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
         merged = merged[~np.isin(bench.merged.port[merged], closed)]
     fate = bench.merged_fate[merged]
     tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
-    given_up = _given_up(bench, mine)
+    given_up = int(bench.given_up[mine].sum())
     compared = bench.alike(merged, cases)
     controls = bench.controls(compared, target) if cases or (failed and (label[0] or bench.few_fail)) else ()
     state, named = _weigh(bench, cases, controls, label, settled)
@@ -164,13 +184,6 @@ def _plain_state(
     if weighed == "insufficient" or (bench.attempts.cut[mine] & Cut.ONE_DIRECTION).all():
         return "insufficient"
     return "impaired"
-
-
-def _given_up(bench: Bench, mine: np.ndarray) -> int:
-    """How many attempts the client's side reset before it was answered: for its own reasons, of which nothing is known."""
-    a = bench.attempts
-    unanswered = (a.stage[mine] == Stage.ASKED) & (a.ended_by[mine] == End.RST_UP)
-    return int((unanswered & (bench.fate[mine] == Fate.UNKNOWN)).sum())
 
 
 def _at_home(findings: Sequence[Finding]) -> bool:
