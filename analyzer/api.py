@@ -169,4 +169,4 @@ def only(result: Result, target: str) -> Result:
         meant = get_close_matches(wanted, sorted(known), NEAREST)
         hint = f"; did you mean {' or '.join(map(repr, meant))}?" if meant else ""
         raise UsageError(f"there is no verdict about {target!r} in this capture{hint}")
-    return replace(result, answers=keep)
+    return replace(result, answers=keep, asked=True)

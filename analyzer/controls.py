@@ -21,6 +21,7 @@ AT_ONCE = SECOND // 2  # a client repeats sooner than this by habit, and opens s
 GAVE_UP = 5 * SECOND  # a client that waited this long for an answer did not abort for its own reasons
 QUIC_GAVE_UP = 1 * SECOND  # browsers fall back to TCP after that
 SAME_MINUTES = 300 * SECOND  # a control tells of the network as it was within this
+STOPPING = SECOND  # the last of a capture, in which an app that proxies resets all connections
 RESENT = 2  # resends of unacknowledged bytes, or SYNs beyond the first: one may be lost by chance
 RESIDUAL = 180 * SECOND  # longest residual blocking of a three-tuple that is documented (GFW, 2020)
 UPLOAD = 1 << 16  # bytes: whoever took this much was there to take it, though it said nothing
@@ -71,7 +72,9 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
     # swallows large packets). Where the capture itself lost them, the client acknowledged them all the same.
     starved = tcp & (a.vantage == Vantage.CLIENT) & (a.unacked_down > 0) & (a.cut & Cut.GAP == 0)
     starved &= (a.last_new_down >= 0) & (a.fin_up - a.last_new_down >= GAVE_UP)
-    reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0)
+    # A proxying capturer resets what is still open when it stops.
+    stopped = (a.cut & Cut.PROXIED != 0) & (a.rst_at >= a.end.max(initial=0) - STOPPING)
+    reset_first = (a.rst_at >= 0) & (a.fin_up < 0) & (a.fin_down < 0) & ~stopped
     fate = np.select(
         [
             broken | deaf,
@@ -88,7 +91,7 @@ def fates(attempts: Table, text: Callable[[int], str | None]) -> np.ndarray:
             tcp & (a.stage == Stage.ASKED) & (a.fin_down >= 0) & ((a.fin_up < 0) | (a.fin_down < a.fin_up)),
             tcp & (a.stage >= Stage.ANSWERED) & (ended == End.SILENCE) & unheard,
             starved & (a.stage >= Stage.ANSWERED),
-            tcp & (a.stage == Stage.ANSWERED) & (ended != End.RST_DOWN) & (a.new_down > 0),
+            tcp & (a.stage == Stage.ANSWERED) & ((ended != End.RST_DOWN) | stopped) & (a.new_down > 0),
             tcp & (a.stage == Stage.SERVED),
             udp & (a.packets_down > 0),
             udp & (ended == End.ICMP),

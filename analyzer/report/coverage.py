@@ -35,8 +35,9 @@ def sentences(seen: Coverage, words: Words, everything: bool = False, circumvent
                 link=link,
             )
         )
-    if seen.packets_bad:
-        out.append(plural("{n} packet was damaged or cut.", "{n} packets were damaged or cut.", seen.packets_bad))
+    damaged = seen.packets_bad - sum(seen.links_unknown.values())
+    if damaged > 0:
+        out.append(plural("{n} packet was damaged or cut.", "{n} packets were damaged or cut.", damaged))
     if seen.kernel_drops:
         out.append(
             plural(

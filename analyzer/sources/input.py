@@ -123,7 +123,7 @@ def _open(where: Any) -> tuple[IO[bytes], str, bool]:
         return sys.stdin.buffer, "standard input", False
     try:
         if os.path.isdir(path):
-            raise CaptureError("it is a directory, not a capture")
+            raise CaptureError(f"it is a directory, not a capture; name its files: {os.path.join(path, '*')}")
         return open(path, "rb", buffering=0), os.path.basename(path), True
     except FileNotFoundError:
         raise CaptureError("there is no such file") from None

@@ -83,6 +83,10 @@ def test_a_target_alone():
     assert call(DEMO, "--target", "telegram", "--fail-on", "blocked").code == 0
 
 
+def test_a_target_of_no_known_service_is_answered_when_it_is_asked_for():
+    assert "Working: 10.0.0.1" in call(DEMO, "--target", "10.0.0.1").out
+
+
 def test_a_target_that_is_not_there_is_no_all_clear(quiet, tmp_path):
     ran = call(DEMO, "--target", "whatsap", "-o", str(tmp_path / "r.html"))
     assert ran.code == 2
