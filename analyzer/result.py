@@ -38,6 +38,8 @@ CONTROL_KINDS = (  # in order of strength
 LIMITS = (  # what keeps a verdict from saying more
     "no_network",
     "given_up",
+    "certificate_refused",
+    "answered_no",
     "no_control",
     "few_attempts",
     "one_direction",
@@ -88,6 +90,7 @@ NEXT_STEPS = (
     "capture_at_client",
     "check_server_elsewhere",
     "check_device",
+    "check_certificate",
     "download_something_large",
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import TCP, FinishedFlows
+from analyzer.flows import refusals
 from analyzer.flows.hellos import FOUND, Hellos
 from analyzer.signature import Knowledge, Label, Payload, Segment
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
@@ -44,6 +45,7 @@ class Words(NamedTuple):
     answer: str | None = None
     issuer: str | None = None
     redirect: str | None = None
+    refusal: str | None = None
     expects: int = -1  # bytes of the whole HTTP answer
     quic: int = -1
 
@@ -106,7 +108,8 @@ class Identifier:
         hello = self._hellos.hello(found, up)
         name = _name_of(hello.name) if hello.name else None
         answer, issuer = _tls_answer(down)
-        return Words("tls", sni=name, alpn=hello.alpn, ja4=hello.ja4, answer=answer, issuer=issuer)
+        refusal = refusals.of_certificate(up) if answer == "server_hello" else None
+        return Words("tls", sni=name, alpn=hello.alpn, ja4=hello.ja4, answer=answer, issuer=issuer, refusal=refusal)
 
     def _by_app(self, app: str | None, label: Label | None) -> Label | None:
         """What the device says of the app outdoes every name: apps probe each other's hosts."""
@@ -167,7 +170,7 @@ def read_tcp(up: bytes, down: bytes) -> Words:
             return words if words.answer or not down else words._replace(answer="data")
     request = http.parse_request(up) if up else NEVER
     if request is not NEVER:
-        answered = _http_answer(down)
+        answered = _http_answer(up, down)
         if request and request.method == "HEAD":
             answered = answered._replace(expects=-1)
         return answered._replace(host=_without_port(request.host) if request else None)
@@ -206,7 +209,8 @@ def _read_tls(up: bytes, down: bytes) -> Words:
     if hello is NEVER:
         return Words("tls", answer=answer, issuer=issuer)
     alpn = ",".join(hello.alpn) or None
-    return Words("tls", sni=_host(hello.sni), alpn=alpn, ja4=hello.ja4, answer=answer, issuer=issuer)
+    refusal = refusals.of_certificate(up) if answer == "server_hello" else None
+    return Words("tls", sni=_host(hello.sni), alpn=alpn, ja4=hello.ja4, answer=answer, issuer=issuer, refusal=refusal)
 
 
 def _tls_answer(down: bytes) -> tuple[str | None, str | None]:
@@ -236,14 +240,15 @@ def _hello_then_sealed(down: bytes) -> bool:
     return whole and size >= SMALLEST_SERVER_HELLO + down[_SESSION_ID_AT] and down[end : end + 1] in _SEALED
 
 
-def _http_answer(down: bytes) -> Words:
+def _http_answer(up: bytes, down: bytes) -> Words:
     response = http.parse_response(down) if down else NEVER
     if not response:
         return Words("http", answer="data" if down else None)
     redirect = _without_port(http.host_of(response.location or "")) if 300 <= response.status < 400 else None
     length = response.content_length
     expects = -1 if length is None or response.status in _BODILESS else response.body_at + length
-    return Words("http", answer=f"http {response.status}", redirect=redirect, expects=expects)
+    refusal = refusals.of_requests(up, down, response.status)
+    return Words("http", answer=f"http {response.status}", redirect=redirect, refusal=refusal, expects=expects)
 
 
 def _dns_answer(messages: list[bytes]) -> str | None:

@@ -19,7 +19,8 @@ from analyzer.tables import (
 BULKY = 20_000  # bytes in one direction from which on a flow's share of a common limit matters
 _FROM_TEXT = {
     "client": "client", "server": "server", "target": "target", "service": "service", "role": "role", "by": "identified_by",
-    "protocol": "protocol", "answer": "answer", "issuer": "issuer", "redirect": "redirect", "ja4": "ja4",
+    "protocol": "protocol", "answer": "answer", "issuer": "issuer", "redirect": "redirect", "refusal": "refusal",
+    "ja4": "ja4",
 }  # fmt: skip
 
 

@@ -114,6 +114,10 @@ STILL_OPEN = {
 LIMITS = {
     "no_network": N_("the network itself was down, or asked for a sign-in first"),
     "given_up": N_("connections were reset from the client's side before anything came back"),
+    "certificate_refused": N_("the device did not accept the server's certificate"),
+    "answered_no": N_(
+        "every answer was a refusal (HTTP 403 or 451), which the server itself or somebody in its place may have sent"
+    ),
     "no_control": N_("there is nothing in the file to compare with"),
     "few_attempts": N_("there are too few attempts"),
     "one_direction": N_("only one direction of the traffic was captured"),
@@ -165,6 +169,10 @@ NEXT_STEPS = {
     "check_device": N_(
         "Look at what filters on the device (firewall, security or ad-blocking app, data saver) and on its router; try "
         "again without it."
+    ),
+    "check_certificate": N_(
+        "Look at the date and time of the device, and try the same server from another network: is its certificate "
+        "accepted there?"
     ),
     "download_something_large": N_("Capture again while you send or download something large (several megabytes)."),
 }

@@ -92,6 +92,11 @@ FOUND = {  # (state, what was recognised) -> a clause about {target}
     ("impaired", None): N_("{target} does not work well, and this file does not show why"),
     ("failed", None): N_("{target} failed, and this file does not show why"),  # impaired, without one success
     ("device", None): N_("{target} failed, and the cause is on the device itself or right next to it"),
+    ("certificate_refused", None): N_("{target} failed: the device did not accept the server's certificate"),
+    ("answered_no", None): N_(
+        "{target} failed: every answer was a refusal (HTTP 403 or 451), which the server itself or somebody in its "
+        "place may have sent"
+    ),
     ("down", None): N_("{target} was refused by the server itself"),
     ("ok", None): N_("{target} works"),
 }

@@ -90,6 +90,9 @@ def _found(verdict: Verdict) -> str:
         r.explanation == "local_filter" for r in verdict.ruled_out if not r.excluded
     ):
         return phrases.FOUND["device", None]
+    refused = next((limit for limit in verdict.limits if (limit, None) in phrases.FOUND), None)
+    if verdict.state == "impaired" and refused:
+        return phrases.FOUND[refused, None]
     if verdict.state == "impaired" and 0 < verdict.attempts == verdict.failed:
         return phrases.FOUND["failed", None]
     if verdict.state in ACCUSING and verdict.methods:

@@ -23,6 +23,7 @@ ATTEMPTS = (
     Column("answer", "i4", "", "interned first answer word", -1),
     Column("issuer", "i4", "", "interned issuers of the server's certificates", -1),
     Column("redirect", "i4", "", "interned host that an HTTP answer sends the client to", -1),
+    Column("refusal", "i4", "", "interned words with which one side turned the other away", -1),
     Column("ja4", "i4", "", "interned JA4", -1),
     *(
         column

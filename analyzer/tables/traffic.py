@@ -64,6 +64,7 @@ FLOWS = (
     ),
     Column("issuer", "O", "", "who signed the server's certificates, leaf first, in TLS 1.2 and older", None),
     Column("redirect", "O", "", "host that the first HTTP answer sends the client to", None),
+    Column("refusal", "O", "", "how one side turned the other away: http 403, http 451, or the client's alert", None),
     Column("start", "i8", "time", "time of its first packet"),
     Column("end", "i8", "time", "time of its last packet"),
     Column("first_frame", "i8", "", "first frame"),

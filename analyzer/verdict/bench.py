@@ -87,13 +87,19 @@ class Bench:
         return list(dict.fromkeys([*self.findings, *first, *plain]))
 
     def untroubled(self) -> set[str]:
-        """Targets of which nothing is found, and of whose attempts none failed, and not more were given up than were fine."""
+        """Targets of which nothing is found and no attempt failed, not more were given up than were fine, and some got in."""
         fine = self.merged_fate == Fate.FINE
+        got_in = (self.fate == Fate.FINE) & (self.attempts.refusal < 0)
         counts = [
             np.bincount(np.searchsorted(self._targets, targets), minlength=len(self._targets))
-            for targets in (self.merged.target[fine], self.merged.target[~fine], self.attempts.target[self.given_up])
+            for targets in (
+                self.merged.target[fine],
+                self.merged.target[~fine],
+                self.attempts.target[self.given_up],
+                self.attempts.target[got_in],
+            )
         ]
-        good = self._targets[(counts[0] > 0) & (counts[1] == 0) & (counts[2] <= counts[0])]
+        good = self._targets[(counts[3] > 0) & (counts[1] == 0) & (counts[2] <= counts[0])]
         return {self.seen.text(target) or "" for target in good.tolist()} - self.findings.keys()
 
     def rows(self, target: str) -> np.ndarray:
@@ -109,6 +115,15 @@ class Bench:
         affected = self.where(f for finding in findings if finding.rule.leans == "interference" for f in finding.flows)
         clients = self.attempts.client[affected]
         return merged[np.isin(self.merged.client[merged], clients)] if len(clients) else merged
+
+    def refusals(self, mine: np.ndarray) -> set[str]:
+        """How attempts (rows) were turned away (`refusal`), where most of them were and none got in; else nothing."""
+        fate, refusal = self.fate[mine], self.attempts.refusal[mine]
+        got_in = (fate == Fate.FINE) & (refusal < 0)
+        turned_away = (fate != Fate.UNKNOWN) & (refusal >= 0)
+        if got_in.any() or 2 * turned_away.sum() <= (fate != Fate.UNKNOWN).sum():
+            return set()
+        return {self.seen.text(number) or "" for number in np.unique(refusal[turned_away]).tolist()}
 
     def where(self, flows: Iterable[int]) -> np.ndarray:
         """Rows of the attempts table for flow numbers."""

@@ -112,6 +112,7 @@ class Gaps(NamedTuple):
     unknown: np.ndarray  # whose fate is not known
     void: np.ndarray  # that tell of the network only
     given_up: int  # that the client's side reset itself before they were answered
+    refusals: set[str]  # how one side turned the other away, where nobody got in
     servers: int  # addresses tried
     clients: int  # that were seen from a server; 0 where the capture is not a server's
     others_worked: bool  # whether other targets did, though not under the circumstances that make a control
@@ -128,6 +129,7 @@ def _excludes(finding: Finding) -> set[str]:
     return excluded
 
 
+_REFUSED = {"alert": "certificate_refused", "http": "answered_no"}  # first word of a refusal -> limit
 _CUT_WORDS = tuple(
     (int(bit), word)
     for bit, word in (
@@ -158,6 +160,8 @@ def limits_of(
         out.append("no_network")
     if state == "insufficient" and gaps.given_up:
         out.append("given_up")
+    if state == "impaired":
+        out += sorted({_REFUSED[refusal.partition(" ")[0]] for refusal in gaps.refusals})
     for bit, word in _CUT_WORDS:
         if bit & (of_unknown if word == "capture_ended" else told):
             out.append(word)
@@ -182,6 +186,8 @@ def limits_of(
 _NEXT = {
     "no_network": "capture_with_network",
     "given_up": "check_device",
+    "certificate_refused": "check_certificate",
+    "answered_no": "check_server_elsewhere",
     "one_direction": "capture_both_directions",
     "begun_midway": "capture_from_start",
     "headers_invented": "capture_without_proxy",

@@ -101,11 +101,12 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     fate = bench.merged_fate[merged]
     tried, failed = len(merged), int((fate >= Fate.FAILED).sum())
     given_up = int(bench.given_up[mine].sum())
+    refusals = bench.refusals(mine)
     compared = bench.alike(merged, cases)
     controls = bench.controls(compared, target) if cases or (failed and (label[0] or bench.few_fail)) else ()
     state, named = _weigh(bench, cases, controls, label, settled)
     if state not in ACCUSING:
-        state = _plain_state(bench, mine, merged, findings, state, given_up)
+        state = _plain_state(bench, mine, merged, findings, state, given_up, bool(refusals))
     if network.why in ("nothing_answered", "portal_page_everywhere") and state.startswith("likely"):
         state, named = "insufficient", ()
     affected = bench.where(flow for method in named for flow in (key.flow for key in method.flows))
@@ -117,7 +118,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
     clients = bench.clients_at_server(affected if len(affected) else mine)
     unknown = bench.fate[rows] == Fate.UNKNOWN
     others = bench.others_worked(target)
-    gaps = Gaps(bench.attempts.cut[rows], unknown, bench.void[rows], given_up, len(servers), clients, others)
+    gaps = Gaps(bench.attempts.cut[rows], unknown, bench.void[rows], given_up, refusals, len(servers), clients, others)
     datagrams = (bench.merged.proto[merged] == 17) & (bench.merged.port[merged] == QUIC_PORT)
     quic_nowhere = network.state in NO_DATAGRAMS and bool(failed) and bool(datagrams[fate >= Fate.FAILED].all())
     limit = limits_of(gaps, controls, tried, state, coverage, findings)
@@ -128,7 +129,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
         service=label[0],
         role=label[1],
         attempts=tried,
-        failed=failed,
+        failed=tried if refusals and state == "impaired" else failed,
         methods=named,
         controls=tuple(controls),
         ruled_out=doubts_of(state, named, findings, controls, fate, quic_nowhere) if state != "ok" else (),
@@ -163,13 +164,24 @@ def _setting(bench: Bench, case: Case, controls: Sequence[Control], label: Label
 
 
 def _plain_state(
-    bench: Bench, mine: np.ndarray, merged: np.ndarray, findings: Sequence[Finding], weighed: str, given_up: int
+    bench: Bench,
+    mine: np.ndarray,
+    merged: np.ndarray,
+    findings: Sequence[Finding],
+    weighed: str,
+    given_up: int,
+    turned_away: bool,
 ) -> str:
-    """The state of a target that nobody is accused over. `given_up`: attempts that the client's side reset itself."""
+    """The state of a target that nobody is accused over.
+
+    `given_up`: attempts that the client's side reset itself. `turned_away`: answers came, and let nobody in.
+    """
     fate = bench.merged_fate[merged]
     at_home = _at_home(findings) and not (fate == Fate.FINE).any()
     if at_home or not len(fate):
         return "impaired" if at_home else "insufficient"
+    if turned_away:
+        return "impaired"
     fine, failed = int((fate == Fate.FINE).sum()), int((fate >= Fate.FAILED).sum())
     if not failed:
         if given_up > fine:
