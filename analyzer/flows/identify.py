@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.flows import refusals
 from analyzer.flows.app_watch import AppWatch
 from analyzer.flows.dns_watch import DnsWatch
 from analyzer.flows.finished import TCP, FinishedFlows
-from analyzer.flows import refusals
 from analyzer.flows.hellos import FOUND, Hellos
 from analyzer.signature import Knowledge, Label, Payload, Segment
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
