@@ -38,6 +38,7 @@ LEANS = ("interference", "genuine", "neutral", "limit")
 STRENGTHS = ("conclusive", "strong", "supporting", "weak")
 FAMILIES = ("order", "timing", "header", "silence", "control", "content", "volume", "none")
 ROLES = ("trigger", "forged", "contradicts", "resent", "baseline", "missing_after")
+_GENUINE = ("contradicts", "baseline")  # what a forged packet cannot be too
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,30 @@ class Loaded(NamedTuple):
     knowledge: Knowledge
     version: str  # hash of all rules and data
     date: str  # newest date of the services data
+
+
+def agreed(findings: Sequence[Finding]) -> list[Witness]:
+    """Witnesses of findings, each once, in their order. Where rules disagree on a packet, the most certain one decides.
+
+    Of rules that are equally certain the one decides that calls it forged: what gives a packet away is seen by one rule,
+    and it looks ordinary to all others.
+    """
+    certain: dict[Witness, int] = {}  # the strongest of the rules that say so
+    for finding in findings:
+        at = STRENGTHS.index(finding.rule.strength)
+        for witness in finding.witnesses:
+            certain[witness] = min(at, certain.get(witness, at))
+
+    def by(frame: int, *roles: str) -> int:
+        return min(certain.get(Witness(frame, role), len(STRENGTHS)) for role in roles)
+
+    def stands(witness: Witness) -> bool:
+        genuine, forged = by(witness.frame, *_GENUINE), by(witness.frame, "forged")
+        if witness.role == "forged":
+            return forged <= genuine
+        return witness.role not in _GENUINE or genuine < forged
+
+    return [witness for witness in certain if stands(witness)]
 
 
 def findings_table(findings: Sequence[Finding], targets: dict[int, str]) -> Table:

@@ -18,11 +18,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from ipaddress import ip_address
+from operator import itemgetter
 from types import SimpleNamespace
 
 import numpy as np
 
 from analyzer.controls import groups_of
+from analyzer.serial import ahead
 from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Segment, Wants, Witness
 from analyzer.tables import TCP_FIN, Cut, Stage, Table
 from analyzer.wire import http
@@ -102,13 +104,29 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
         if page is not None and page.scope == "fp":
             continue  # a server's own page
         if page is not None:
-            findings.append(_page(PAGE_KNOWN, flow, pieces, {"page": page.id, "source": page.source}))
+            brought = _brought(pieces, stream, response)
+            findings.append(_page(PAGE_KNOWN, flow, brought, {"page": page.id, "source": page.source}))
         if response is not None and response.location and _tells(flow, response.location):
             findings.append(_page(REDIRECT_TELLS, flow, pieces[:1], {"leads_to": response.location[:200]}))
         closes = _CLOSES.search(asked) or (response is not None and (response.connection or "").lower() == "close")
         if not closes and not flow.cut & Cut.PROXIED and flow.fin_down >= 0 and _ends_at_once(done.rows(i)):
             findings.append(_page(FIN_WITH_PAGE, flow, pieces[:1], {"answer": flow.answer}))
     return findings
+
+
+def _brought(pieces: list[Segment], stream: bytes, response: http.Response | None) -> list[Segment]:
+    """The segments that brought an answer, up to its end: not those with other bytes in its place, nor what follows these."""
+    end = len(stream)
+    if response is not None and response.content_length is not None:
+        end = min(end, response.body_at + response.content_length)
+    begin = min(ahead(piece.seq, pieces[0].seq) for piece in pieces)
+    placed = [(ahead(piece.seq, pieces[0].seq) - begin, piece) for piece in pieces]
+    brought, covered = [], 0
+    for start, piece in sorted(placed, key=itemgetter(0)):
+        if start <= covered and start < end and stream.startswith(piece.data, start):
+            brought.append(piece)
+            covered = max(covered, start + len(piece.data))
+    return brought
 
 
 def _tells(flow: SimpleNamespace, location: str) -> bool:
@@ -187,7 +205,9 @@ def _page(rule: Rule, flow: SimpleNamespace, pieces: list[Segment], measured: di
     witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
     witnesses += [Witness(piece.frame, "forged") for piece in pieces[:4]]
     method = Method("blockpage", "none_seen", "unknown")
-    return Finding(rule, f"flow {flow.flow}", (flow.flow,), pieces[-1].ts, measured, tuple(witnesses), method)
+    return Finding(
+        rule, f"flow {flow.flow}", (flow.flow,), max(piece.ts for piece in pieces), measured, tuple(witnesses), method
+    )
 
 
 def _many(rule: Rule, mine: Table, subject: str, measured: dict) -> Finding:

@@ -22,6 +22,7 @@ resending; RFC 9293 §3.6 on closing, §3.10.7.1 on resets where no connection i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -180,7 +181,16 @@ def _each_time(scene: _Scene, group: np.ndarray, rule: Rule) -> list[Finding]:
         return []
     method = Method("rst") if rule is DENIED else Method(_dropped(mine), position="in_path")
     subject = f"target {scene.seen.text(mine.target[0])} at port {mine.port[0]} from {scene.seen.text(mine.client[0])}"
-    return [_found(rule, subject, mine, a[others], method)]
+    found = _found(rule, subject, mine, a[others], method)
+    return [replace(found, witnesses=_denials(scene.seen, found)) if rule is DENIED else found]
+
+
+def _denials(seen: Seen, found: Finding) -> tuple[Witness, ...]:
+    """The same, ended by resets that are the machine's own and deny what it has opened: no silence follows."""
+    resets = seen.resets
+    first = resets.up & (resets.nth == 0) & np.isin(resets.flow, found.flows)
+    denials = [Witness(frame, "contradicts") for frame in resets.frame[first].tolist()[:8]]
+    return (*(w for w in found.witnesses if w.role != "missing_after"), *denials)
 
 
 def _dropped(mine: Table) -> str:

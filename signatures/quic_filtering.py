@@ -149,7 +149,8 @@ def _repeats(flow: SimpleNamespace, rows: Table) -> Finding | None:
     if flow.vantage == Vantage.SERVER or not all(heard):
         return None
     measured = {"rounds": len(repeated), "gaps_s": [round(gap / SECOND, 2) for gap in gaps[-doubling - 1 :]]}
-    witnesses = [Witness(p.frame, "trigger") for p in heard if p is not None][:4]
+    witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
+    witnesses += [Witness(p.frame, "baseline") for p in heard if p is not None][:4]
     witnesses += [Witness(p.frame, "contradicts") for p in repeated[1:5]]
     method = Method("delayed_drop", "none_seen", "in_path")
     return Finding(ACKS_UNHEARD, f"flow {flow.flow}", (flow.flow,), repeated[-1].ts, measured, tuple(witnesses), method)

@@ -183,7 +183,8 @@ def _unheard_acks(flow: SimpleNamespace, p: Table) -> list[Finding]:
     measured = {
         "resent_by_server": len(copies), "over_s": round(int(p.ts[copies[-1]] - p.ts[copies[0]]) / SECOND, 1),
     }  # fmt: skip
-    witnesses = [Witness(int(p.frame[ack[0]]), "trigger")]
+    witnesses = [Witness(flow.asked_frame, "trigger")] * (flow.asked_frame >= 0)
+    witnesses += [Witness(int(p.frame[ack[0]]), "baseline")]
     witnesses += [Witness(frame, "contradicts") for frame in p.frame[copies[:4]].tolist()]
     return [_found(ACKS_UNHEARD, flow, int(p.ts[copies[RESENT - 1]]), measured, witnesses)]
 

@@ -93,7 +93,7 @@ def detect(done: Finished, known: Knowledge) -> list[Finding]:
         if alert is None or known.kind(flow.service) not in FOREIGN_KINDS:
             continue
         refusal = done.segments(i, True)[-1]
-        witnesses = (Witness(done.segments(i, False)[-1].frame, "trigger"), Witness(refusal.frame, "contradicts"))
+        witnesses = (Witness(flow.asked_frame, "trigger"), Witness(refusal.frame, "contradicts"))
         measured = {"alert": alert.name, "issuer": flow.issuer}
         found.append(Finding(NOT_TRUSTED, f"flow {flow.flow}", (flow.flow,), refusal.ts, measured, witnesses, _METHOD))
     return found

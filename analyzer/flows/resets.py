@@ -38,7 +38,9 @@ def resets_of(done: FinishedFlows) -> Table:
 
     data = own & (p.payload_len > 0) & ~reset
     up = p.up
-    asked = np.where(up, before(data & ~up), before(data & up))[reset]
+    said_up = before(data & up)
+    request = said_up[reset]
+    asked = np.where(up, before(data & ~up), said_up)[reset]
     answered = np.where(up, before(own & ~up), before(own & up))[reset]
     spoke = own & ~reset
     spoken = np.where(up, before(spoke & up), before(spoke & ~up))[reset]
@@ -67,6 +69,7 @@ def resets_of(done: FinishedFlows) -> Table:
             "syn_rtt": done.flows.syn_rtt[done.which[reset]],
             "asked": np.where(known, p.ts[asked], -1),
             "asked_frame": np.where(known, p.frame[asked], -1),
+            "request_frame": np.where(request >= 0, p.frame[request], -1),
             "asked_once": known & (p.kind[asked] == Kind.NEW),
             "covers": known & (picked.tcp_flags & TCP_ACK != 0) & (picked.ack == end),
             "answered_ipid": np.where(answered >= 0, p.ipid[answered], -1).astype(np.int32),

@@ -65,6 +65,7 @@ RESETS = (
     Column("syn_rtt", "i8", "ns", "SYN to SYN/ACK of the flow", -1),
     Column("asked", "i8", "time", "time of the last payload of the other side before it", -1),
     Column("asked_frame", "i8", "", "frame of that payload", -1),
+    Column("request_frame", "i8", "", "frame of the client's last payload before it, whichever side it came from", -1),
     Column("asked_once", "?", "", "those bytes had been sent once"),
     Column("covers", "?", "", "acknowledges exactly those bytes, so it was made after they were read"),
     Column("answered_ipid", "i4", "", "IP-ID of the other side's last packet before it", -1),

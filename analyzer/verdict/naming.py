@@ -6,7 +6,7 @@ import numpy as np
 
 from analyzer import limits
 from analyzer.result import FlowKey, Named
-from analyzer.signature import Witness
+from analyzer.signature import agreed
 from analyzer.verdict.bench import Bench
 from analyzer.verdict.cases import Case
 
@@ -18,9 +18,7 @@ _COPIED = (
 
 def name(case: Case, bench: Bench) -> Named:
     """The method of a case, with the first of its witnesses and flows."""
-    witnesses: dict[Witness, None] = {}
-    for finding in sorted(case.findings, key=lambda f: f.rule.strength != "conclusive"):
-        witnesses.update(dict.fromkeys(finding.witnesses))
+    witnesses = agreed(sorted(case.findings, key=lambda f: f.rule.strength != "conclusive"))
     flows = bench.where(case.flows)
     keys = tuple(_key(int(at), bench) for at in flows[: limits.MAX_FLOWS_NAMED])
     measured = [f.measured for f in (*case.findings, *case.remarks)]
@@ -28,7 +26,7 @@ def name(case: Case, bench: Bench) -> Named:
     return Named(
         method=case.method(),
         rules=tuple(dict.fromkeys(f.rule.id for f in (*case.findings, *case.remarks))),
-        witnesses=tuple(sorted(list(witnesses)[: limits.MAX_WITNESSES])),
+        witnesses=tuple(sorted(witnesses[: limits.MAX_WITNESSES])),
         frames_total=len({witness.frame for witness in witnesses}),
         flows=keys,
         onset=_onset(case, flows, bench),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.signature import Finding, Rule, Witness
+from analyzer.signature import Finding, Rule
 from analyzer.tables import TCP_ACK, TCP_RST
 from signatures.knowledge.injectors import match
 from signatures.rst_injection.talk import MS, SHOWN, TTL_APART, Race, about, forged
@@ -56,19 +56,19 @@ def habits(race: Race) -> list[Finding]:
     reset, peer, found = race.reset, race.peer, []
     ttls = [r.ttl for r in race.unspoken]
     if max(ttls) - min(ttls) >= TTL_APART:
-        found.append(about(TTLS_DISAGREE, reset, {"ttls": ttls[:SHOWN]}, resets=race.unspoken[:SHOWN]))
-    # Where no socket is left, each packet that was still on its way earns a bare reset with that packet's ACK number.
-    earned = {p.ack for p in peer if p.tcp_flags & TCP_ACK}
+        found.append(about(TTLS_DISAGREE, reset, {"ttls": ttls[:SHOWN]}, resets=race.witnesses(race.unspoken)))
     unearned = [
-        r for r in race.unspoken if r is reset or r.tcp_flags & TCP_ACK or (race.talk.whole and r.seq not in earned)
+        r
+        for r in race.unspoken
+        if r is reset or r.tcp_flags & TCP_ACK or (race.talk.whole and r.seq not in race.earned)
     ]
     near = [r for r in unearned if r.ts - reset.ts <= MIXED_WITHIN]
     if len({bool(r.tcp_flags & TCP_ACK) for r in near}) == 2:
-        found.append(about(UNLIKE_KINDS, reset, {"resets": len(near)}, resets=near[:SHOWN]))
+        found.append(about(UNLIKE_KINDS, reset, {"resets": len(near)}, resets=race.witnesses(near)))
     quick = [r for r in unearned if r.ts - reset.ts <= BURST_WITHIN]
     doubled = any(p.dup_of >= 0 and not p.tcp_flags & TCP_RST for p in race.talk.packets)
     if len(quick) >= BURST and not doubled:
-        found.append(about(BURST_OF, reset, {"resets": len(quick)}, resets=quick[:SHOWN]))
+        found.append(about(BURST_OF, reset, {"resets": len(quick)}, resets=race.witnesses(quick)))
     if not reset.tcp_flags & TCP_ACK and reset.win:
         found.append(about(BARE_WITH_WINDOW, reset, {"window": reset.win}))
     trigger = next((p for p in peer if p.frame == reset.asked_frame), None)
@@ -85,5 +85,5 @@ def _described(race: Race) -> list[Finding]:
     if known is None:
         return []
     measured = {"injector": known.name, "described_in": known.source}
-    witnesses = tuple(Witness(r.frame, "forged") for r in resets[:SHOWN])
+    witnesses = tuple(race.witnesses(resets))
     return [Finding(KNOWN_INJECTOR, f"flow {reset.flow}", (reset.flow,), reset.ts, measured, witnesses)]

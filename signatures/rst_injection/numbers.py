@@ -60,7 +60,7 @@ def _ladder(race: Race) -> list[Finding]:
             continue
         if all(ahead(r.seq, last) > 0 for last in ends) and all(ahead(r.seq, ack) > 2 for ack in acks):
             steps = [ahead(q.seq, reset.seq) for q in race.unspoken]
-            return [about(LADDER, reset, {"steps_bytes": steps[:SHOWN]}, resets=race.unspoken[:SHOWN])]
+            return [about(LADDER, reset, {"steps_bytes": steps[:SHOWN]}, resets=race.witnesses(race.unspoken))]
     return []
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from analyzer.addresses import Place, place
-from analyzer.signature import Finding, Rule, Seen
+from analyzer.signature import Finding, Rule, Seen, Witness
 from analyzer.tables import TCP_ACK, Stage, Table, Vantage
 from signatures.rst_injection.path import sooner_than_half
 from signatures.rst_injection.talk import MS, about, forged, in_ms
@@ -44,14 +44,18 @@ RULES = (CLIENT_GONE, FROM_DEVICE, AFTER_CLOSE, REFUSED)
 
 def farewell(reset: SimpleNamespace, flow: SimpleNamespace) -> list[Finding]:
     """After a close; of connections that nobody asks about it is not told."""
-    return [about(AFTER_CLOSE, reset, {})] if flow.service or flow.sni or flow.host else []
+    if not (flow.service or flow.sni or flow.host):
+        return []
+    witnesses = (Witness(reset.frame, "baseline"),)  # no request set it off: the close did
+    return [Finding(AFTER_CLOSE, f"flow {reset.flow}", (reset.flow,), reset.ts, {}, witnesses)]
 
 
 def gone(reset: SimpleNamespace) -> list[Finding]:
     """A machine answers for a socket that it no longer has; each late segment earns it one such reset more."""
     if not reset.up or reset.tcp_flags & TCP_ACK or reset.asked < 0 or not reset.heard:
         return []
-    return [about(CLIENT_GONE, reset, {"after_ms": in_ms(reset.ts - reset.asked)})]
+    denial = [Witness(reset.frame, "contradicts")]  # its own; what was forged never came here
+    return [about(CLIENT_GONE, reset, {"after_ms": in_ms(reset.ts - reset.asked)}, resets=denial)]
 
 
 def answers_syn(resets: Table, flows: Table, seen: Seen) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,16 +73,21 @@ def distance(reset: SimpleNamespace, at_server: Table) -> list[Finding]:
             return []
     frames = [*plain.frame[:1].tolist(), *greeted.frame_synack[:1].tolist()]
     found = about(TTL_DIFFERS, reset, {"reset_ttl": reset.ttl, "server_ttls": sorted(set(distances))[:SHOWN]})
-    baseline = tuple(Witness(frame, "baseline") for frame in frames if frame >= 0)
-    return [Finding(found.rule, found.subject, found.flows, found.ts, found.measured, found.witnesses + baseline)]
+    return [_beside(found, [frame for frame in frames if frame >= 0])]
 
 
 def distance_of_client(race: Race) -> list[Finding]:
     """Away from the client: whether the client's reset came from farther or nearer than its packets of that connection."""
     reset = race.reset
-    usual = {p.ttl for p in race.before}
+    usual = race.usual
     if not reset.up or not usual or max(usual) - min(usual) > TTL_SPREAD or max(reset.pause, reset.idle) >= RESTED:
         return []
     if min(abs(reset.ttl - ttl) for ttl in usual) < TTL_APART:
         return []
-    return [about(TTL_DIFFERS, reset, {"reset_ttl": reset.ttl, "client_ttls": sorted(usual)}, race.before[-1])]
+    found = about(TTL_DIFFERS, reset, {"reset_ttl": reset.ttl, "client_ttls": sorted(usual)})
+    return [_beside(found, [race.before[0].frame])]
+
+
+def _beside(found: Finding, ordinary: list[int]) -> Finding:
+    """A finding with the frames of ordinary packets that it was held to."""
+    return replace(found, witnesses=(*found.witnesses, *(Witness(frame, "baseline") for frame in ordinary)))

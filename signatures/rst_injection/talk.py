@@ -5,13 +5,14 @@ Figures such as "0 | 26" are flows that fire, benign | with interference; the fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 from analyzer.serial import ahead
 from analyzer.signature import Finding, Method, Rule, Witness
-from analyzer.tables import TCP_FIN, TCP_RST, TCP_SYN, Cut, Table
+from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Cut, Table
 
 MS = 1_000_000
 REORDERED_WITHIN, REORDERED_SHARE = 3 * MS, 0.25  # packets overtake each other by no more (NDSS 2009, section 3)
@@ -79,6 +80,28 @@ class Race:
         over = min(closes, default=None)
         return [r for r in self.resets if over is None or r.frame < over]
 
+    @cached_property
+    def earned(self) -> set[int]:
+        """Where no socket is left, each packet that was still on its way earns a bare reset with that packet's ACK number."""
+        return {p.ack for p in self.peer if p.tcp_flags & TCP_ACK}
+
+    @cached_property
+    def usual(self) -> set[int]:
+        """TTLs of what its side sent before the reset."""
+        return {p.ttl for p in self.before}
+
+    def witnesses(self, resets: Sequence[SimpleNamespace]) -> list[Witness]:
+        """Some of its resets: forged, but for those that the machine itself made when it had no socket left.
+
+        Known by what they answer and by their distance, where another reset came over a distance of its own.
+        """
+        foreign = any(min((abs(r.ttl - ttl) for ttl in self.usual), default=0) >= TTL_APART for r in self.resets)
+
+        def own(r: SimpleNamespace) -> bool:
+            return foreign and r.ttl in self.usual and not r.tcp_flags & TCP_ACK and r.seq in self.earned
+
+        return [Witness(r.frame, "contradicts" if own(r) else "forged") for r in resets[:SHOWN]]
+
 
 def about(
     rule: Rule,
@@ -86,12 +109,11 @@ def about(
     measured: dict[str, Any],
     contradicted_by: SimpleNamespace | None = None,
     method: Method | None = None,
-    resets: list | None = None,
+    resets: Sequence[Witness] = (),
 ) -> Finding:
     """A finding about a flow's reset: what triggered it, the reset or resets, and the packet that gives it away."""
-    witnesses = [Witness(reset.asked_frame, "trigger")] if reset.asked_frame >= 0 else []
-    role = "forged" if rule.leans == "interference" else "baseline"
-    witnesses += [Witness(r.frame, role) for r in resets or [reset]]
+    witnesses = [Witness(reset.request_frame, "trigger")] if reset.request_frame >= 0 else []
+    witnesses += resets or [Witness(reset.frame, "forged" if rule.leans == "interference" else "baseline")]
     ts = reset.ts
     if contradicted_by is not None:
         witnesses.append(Witness(contradicted_by.frame, "contradicts"))

@@ -53,6 +53,20 @@ def test_documented_pages(loaded, answer):
     assert state(result, "web.telegram.org") == "blocked"
 
 
+def test_only_what_brought_the_page_is_forged(loaded):
+    """The server's own answer comes too, for the same bytes and beyond them."""
+    forged = page(LAW)
+    half = len(forged) // 2
+    talk = Conversation("web.telegram.org", dport=80).open().request()
+    begin = talk.peer
+    talk.down("PA", forged[:half], after=5, ttl=61).down("PA", forged[half:], after=1, ttl=61, seq=begin + half)
+    own = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + b"x" * 900
+    talk.down("PA", own[:half], after=75, seq=begin).down("PA", own[half:], after=1, seq=begin + half)
+    talk.down("PA", b"y" * 50, after=1, seq=begin + len(own))
+    (found,) = (f for f in analyze(talk, loaded=loaded).findings if f.rule.id == "http.page_known")
+    assert [w.frame for w in found.witnesses if w.role == "forged"] == [5, 6]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

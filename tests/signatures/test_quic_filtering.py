@@ -109,6 +109,8 @@ def test_acknowledgements_unheard():
     found = fired(repeating())
     assert found["quic.acks_unheard"].measured["rounds"] == 6
     assert found["quic.acks_unheard"].method.action == "delayed_drop"
+    witnesses = found["quic.acks_unheard"].witnesses
+    assert [w.frame for w in witnesses if w.role == "trigger"] == [1], "the Initial, and not what was lost after it"
     assert "quic.acks_unheard" not in fired(repeating(factor=1.0)), "a server that speaks at its own pace"
     assert "quic.acks_unheard" not in fired(repeating(heard=False)), "a client that has gone"
 

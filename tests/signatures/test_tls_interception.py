@@ -104,7 +104,10 @@ def test_one_stranger_against_another_is_open(loaded):
 
 def test_a_client_that_refuses(loaded):
     talk = Conversation("web.whatsapp.com").open().hello().answer(flight("web.whatsapp.com", ODD)).up("PA", UNKNOWN_CA)
-    assert rules(analyze(talk, loaded=loaded)) == ["tls.client_distrusts"]
+    result = analyze(talk, loaded=loaded)
+    assert rules(result) == ["tls.client_distrusts"]
+    (found,) = (f for f in result.findings if f.rule.id == "tls.client_distrusts")
+    assert [(w.frame, w.role) for w in found.witnesses] == [(4, "trigger"), (7, "contradicts")], "not the certificate"
     talk = Conversation("web.whatsapp.com").open().hello().answer(flight("web.whatsapp.com", ODD)).up("PA", EXPIRED)
     assert not rules(analyze(talk, loaded=loaded))
 

@@ -15,7 +15,7 @@ from analyzer.report.pictures.twice import Twice, lapse, tail
 from analyzer.report.words import N_, Words
 from analyzer.result import Exhibit, Named, Result, Verdict
 from analyzer.serial import ahead
-from analyzer.signature import STRENGTHS, Finding
+from analyzer.signature import STRENGTHS, Finding, agreed
 from analyzer.tables import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Kind
 
 MOST_PACKETS = 14  # more is no longer a picture
@@ -79,12 +79,8 @@ class _Scene:
     def _choose(self) -> list[_Packet]:
         """Witnesses, the steps of the handshake, the first words of each side, what was sent again, how it ended."""
         roles: dict[int, set[str]] = {}
-        for finding in self.findings:
-            for witness in finding.witnesses:
-                roles.setdefault(witness.frame, set()).add(witness.role)
-        if self.named is not None:
-            for witness in self.named.witnesses:
-                roles.setdefault(witness.frame, set()).add(witness.role)
+        for witness in (*agreed(self.findings), *(self.named.witnesses if self.named else ())):
+            roles.setdefault(witness.frame, set()).add(witness.role)
         ranked: list[tuple[int, int]] = []  # importance, frame
         seen: set[tuple] = set()
         resends = 0

@@ -15,6 +15,14 @@ def test_resets_from_several_distances():
     assert "ttl_disagree" not in fired(farewell), "after a FIN, host and edge may both reset"
 
 
+def test_the_resets_that_a_machine_makes_itself_beside_the_forged_one():
+    talk = at_server().down("A", after=0.1).up("RA", after=1, ttl=98)
+    talk.down("PA", RECORD, after=1).up("R", after=180)
+    found = fired(talk)["ttl_disagree"]
+    assert found.measured == {"ttls": [98, 44]}
+    assert proof(found) == [(4, "trigger"), (6, "forged"), (8, "contradicts")]
+
+
 def test_resets_of_unlike_kinds():
     found = fired(asked().reset("R", after=5).reset("RA", after=1, seq=5001))["unlike_kinds"]
     assert found.measured == {"resets": 2}

@@ -9,7 +9,7 @@ from tests.signatures.rst_injection.resets import NAME, PHONE, asked, at_server,
 def test_a_client_whose_machine_denies_the_connection():
     found = fired(at_server().answer(after=1).up("R", after=180))["client_gone"]
     assert found.measured["after_ms"] == pytest.approx(180, abs=1)
-    assert "forged" in {role for _, role in proof(found)}
+    assert proof(found) == [(4, "trigger"), (7, "contradicts")], "its own reset; what was forged was for the client"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def test_not_made_on_the_device(talks):
 
 def test_an_ordinary_farewell():
     assert set(fired(Conversation(NAME).works().reset("R", after=1))) == {"after_close"}
-    assert set(fired(asked().answer().up("FA").reset("R", after=80))) == {"after_close"}
+    found = fired(asked().answer().up("FA").reset("R", after=80))
+    assert set(found) == {"after_close"}
+    assert proof(found["after_close"]) == [(8, "baseline")], "the close set it off, no request"
     assert "after_close" not in fired(asked().answer().reset("R", after=80))
     assert "after_close" not in fired(Conversation(None).open().up("FA").reset("R", after=80)), "nobody asked for it"
 

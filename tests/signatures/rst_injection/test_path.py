@@ -59,6 +59,9 @@ def test_another_distance():
 def test_away_from_the_client_another_distance_than_all_its_packets():
     found = fired(at_server().up("RA", after=1, ttl=99))["ttl_differs"]
     assert found.measured == {"reset_ttl": 99, "client_ttls": [44]}
+    assert proof(found) == [(4, "trigger"), (5, "forged"), (1, "baseline")]
+    answered = at_server().down("PA", RECORD, after=1).up("RA", after=1, ttl=99)
+    assert proof(fired(answered)["ttl_differs"])[0] == (4, "trigger"), "the server's answer set nothing off"
     assert "ttl_differs" not in fired(at_server().up("RA", after=1, ttl=46)), "routes shift"
     assert "ttl_differs" not in fired(at_server().up("RA", after=5000, ttl=99)), "a NAT that has forgotten it"
 
