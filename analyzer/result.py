@@ -268,13 +268,14 @@ class Result:
     error: str | None = None
     exhibits: tuple[Exhibit, ...] = ()  # packets of the flows that verdicts name, and of controls
     ja3: dict[int, str] = field(default_factory=dict)  # by flow number; only where it was asked for
+    asked: bool = False  # these answers are what was asked for: each is worth a line
 
     def shown(self, everything: bool = False) -> tuple[Verdict, ...]:
         """The verdicts that a report lists, worst first; with `everything`, those about any other name too.
 
         Where nothing is worth a line, what cannot be told of some names is: silence would read as "all is well".
         """
-        found = tuple(verdict for verdict in self.answers if everything or verdict.notable)
+        found = tuple(verdict for verdict in self.answers if everything or self.asked or verdict.notable)
         return found or tuple(verdict for verdict in self.answers if verdict.state == "insufficient")[:UNTOLD]
 
     @property

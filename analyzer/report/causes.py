@@ -25,6 +25,7 @@ FINDINGS = {  # reasons for which a network's state is said in other words
     "stopped_answering": N_(
         "The network itself stopped working while this file was captured: what was tried after that tells of no service."
     ),
+    "nothing_readable": N_("Nothing in this file could be read: it was captured on a sort of link that is not known here."),
 }
 
 WHY = {

@@ -48,7 +48,7 @@ IN_PART = {  # a service of which something else works
     "likely_throttled": N_("Probably slowed down in part (other causes not excluded)"),
     "impaired": N_("Not working well in part, cause not shown"),
     "down": N_("Works, but one of its servers refused"),
-    "insufficient": N_("Works as far as this file can tell"),
+    "insufficient": N_("Works; this file cannot tell about some"),
 }
 
 RECOGNISED = {  # trigger -> how a sentence sums it up

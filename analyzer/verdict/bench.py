@@ -76,11 +76,15 @@ class Bench:
         return sorted({self.seen.text(t) or "" for t in self.attempts.target[where].tolist()})
 
     def order(self, coverage: Coverage) -> list[str]:
-        """Targets to be judged: all with findings or a known service, and others up to the cap."""
-        text = self.seen.text
-        service = np.isin(self._targets, self.attempts.target[self.attempts.service >= 0])
+        """Targets to be judged: all with findings or a known service, and others up to the cap.
+
+        Not those of which no answer was to be expected: a multicast group, everybody in the network.
+        """
+        text, a = self.seen.text, self.attempts
+        service = np.isin(self._targets, a.target[a.service >= 0])
+        answerable = np.isin(self._targets, a.target[(a.stage != Stage.NONE) | (a.proto == 6)])
         first = [text(t) or "" for t in self._targets[service].tolist()]
-        plain = [text(t) or "" for t in self._targets[~service].tolist()]
+        plain = [text(t) or "" for t in self._targets[~service & answerable].tolist()]
         if len(plain) > limits.MAX_VERDICTS:
             coverage.limits_reached.append("verdicts")
             plain = plain[: limits.MAX_VERDICTS]

@@ -36,6 +36,7 @@ _ORDINARY = {  # action -> the ordinary causes that look like it
     "random_loss": ("packet_loss", "congestion", "access_line"),
     "ack_drop": ("packet_loss", "congestion"),
 }
+_THE_SERVERS = ("server_down", "server_refused", "server_closed", "server_rejects_name")
 _BY_FATE = {  # failures without a case: what remains possible
     Fate.SYN_SILENT: ("server_down", "network_down"),
     Fate.REFUSED: ("closed_port", "server_down"),
@@ -77,10 +78,12 @@ def doubts_of(
     controls: Sequence[Control],
     fate: np.ndarray,
     quic_nowhere: bool = False,
+    at_server: bool = False,
 ) -> tuple[RuledOut, ...]:
     """Ordinary explanations, each excluded by something seen or still open.
 
-    `quic_nowhere`: all that failed are datagrams, and none of the kind is answered in this capture.
+    `quic_nowhere`: all that failed are datagrams, and none of the kind is answered in this capture. `at_server`: captured
+    there, so that what the server did is seen.
     """
     if state in ACCUSING:
         wanted = [cause for method in named for cause in _ORDINARY.get(method.method.action, ())]
@@ -89,6 +92,8 @@ def doubts_of(
         wanted = [cause for how in failed for cause in _BY_FATE.get(how, ())]
     if quic_nowhere and state not in ACCUSING:
         wanted = ["quic_nowhere"]
+    if at_server:
+        wanted = [cause for cause in wanted if cause not in _THE_SERVERS]
     if any(f.rule.id in AT_HOME for f in findings):
         wanted.insert(0, "local_filter")
     if (fate == Fate.REFUSED).any() and "network_down" in wanted:  # something answered

@@ -132,7 +132,7 @@ def _verdict(bench: Bench, target: str, network: Network, coverage: Coverage, se
         failed=tried if refusals and state == "impaired" else failed,
         methods=named,
         controls=tuple(controls),
-        ruled_out=doubts_of(state, named, findings, controls, fate, quic_nowhere) if state != "ok" else (),
+        ruled_out=doubts_of(state, named, findings, controls, fate, quic_nowhere, clients > 0) if state != "ok" else (),
         limits=limit,
         next=next_step(state, limit, named, _at_home(findings), clients > 0),
         findings=tuple(findings),

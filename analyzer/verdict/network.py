@@ -32,6 +32,8 @@ def network_finding(
     """State of the network, with a code for the reason."""
     if not coverage.packets:
         return Network("normal", "nothing_captured")
+    if sum(coverage.links_unknown.values()) == coverage.packets:
+        return Network("unknown", "nothing_readable")
     if not len(a):
         return Network("normal", "no_conversations")
     if any(f.rule.id == "http.portal_everywhere" for f in findings):

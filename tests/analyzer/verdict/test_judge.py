@@ -8,7 +8,7 @@ import signatures
 from analyzer.report import sentences
 from analyzer.report.words import Words
 from analyzer.result import ACCUSING, STATES, Verdict
-from tests.conversation import Conversation, analyze
+from tests.conversation import Conversation, analyze, datagram
 from tests.quic_talk import QuicTalk
 
 NAME, OTHER, HOST = "web.whatsapp.com", "cdn.example.net", "157.240.0.60"
@@ -209,3 +209,21 @@ def test_a_few_connections_that_were_given_up_say_nothing():
     verdict = verdicts(given_up(0), *[works(9_000 + 20_000 * n, NAME) for n in range(3)])[NAME]
     assert verdict.state == "ok"
     assert verdict.limits == ()
+
+
+def test_a_group_that_nobody_answers_for_is_no_target():
+    asked = [datagram("10.0.0.2", "239.255.255.250", 5000, 1900, b"M-SEARCH", 1_000.0 * n) for n in range(3)]
+    assert "239.255.255.250" not in verdicts(asked, works(0))
+
+
+def test_at_the_server_it_is_known_what_the_server_did():
+    lost = [at_server(20_000 * n, "198.51.100.1") for n in range(3)]
+    causes = {ruled.explanation for ruled in verdicts(*lost)[NAME].ruled_out}
+    assert "nat_timeout" in causes
+    assert not causes & {"server_refused", "server_down", "server_rejects_name"}
+
+
+@pytest.mark.parametrize(("client", "state"), [("10.215.173.1", "ok"), ("10.0.0.2", "impaired")])
+def test_a_phone_that_stops_capturing_ends_all_connections(client: str, state: str):
+    talk = Conversation(OTHER, FOREIGN, client, rtt=20).open().hello().answer().reset("R", after=1)
+    assert verdicts(talk)[OTHER].state == state

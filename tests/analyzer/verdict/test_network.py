@@ -1,12 +1,16 @@
 """The network before any service: what works only at home, and datagrams that nobody answers."""
 
+import numpy as np
 import pytest
 
 import signatures
-from tests.conversation import Conversation, analyze, datagram
+from analyzer.engine import Analysis
+from analyzer.result import CaptureInfo
+from tests.conversation import Conversation, analyze, datagram, frames_of, packets_of
 from tests.quic_talk import QuicTalk
 
 CLIENT = "10.0.0.2"
+SOCKETCAN = 227  # a link type without IP
 SITES = (
     ("www.instagram.com", "157.240.0.174"),
     ("www.wikipedia.org", "185.15.59.224"),
@@ -115,3 +119,11 @@ def test_datagrams_are_answered_nowhere():
     assert state(relays(*WHATSAPP, GOOGLE), *TCP) == "no_udp"
     assert state(relays(*WHATSAPP, GOOGLE, answer=(GOOGLE,)), *TCP) == "normal"
     assert state(relays(*WHATSAPP, "179.60.195.62"), *TCP) == "normal", "a matter of one service"
+
+
+def test_a_file_of_which_nothing_can_be_read_shows_nothing():
+    frames = frames_of(packets_of(Conversation("example.org").works()))
+    analysis = Analysis(signatures.load())
+    analysis.feed(frames._replace(link=np.full_like(frames.link, SOCKETCAN)))
+    network = analysis.finish(CaptureInfo("can")).network
+    assert (network.state, network.why) == ("unknown", "nothing_readable")
