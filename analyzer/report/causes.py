@@ -25,7 +25,9 @@ FINDINGS = {  # reasons for which a network's state is said in other words
     "stopped_answering": N_(
         "The network itself stopped working while this file was captured: what was tried after that tells of no service."
     ),
-    "nothing_readable": N_("Nothing in this file could be read: it was captured on a sort of link that is not known here."),
+    "nothing_readable": N_(
+        "Nothing in this file could be read: it was captured on a sort of link that is not known here."
+    ),
 }
 
 WHY = {
@@ -49,6 +51,7 @@ WHY = {
         "device drop QUIC; this file does not show which of them does."
     ),
     "nothing_captured": N_("There is not one packet in this file."),
+    "nothing_readable": N_("Not one of its packets could be read beyond the link layer."),
     "no_conversations": N_("There are packets in this file, but no conversation with a server."),
 }
 
