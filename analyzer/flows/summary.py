@@ -10,6 +10,7 @@ import numpy as np
 from analyzer.decode.packets import address_texts
 from analyzer.flows import arenas as a
 from analyzer.flows.finished import FinishedFlows
+from analyzer.serial import ahead
 from analyzer.tables import FLOWS, TCP_ACK, TCP_RST, TCP_SYN, Cut, End, Kind, Stage, Table, Vantage, least
 
 TCP = 6
@@ -183,24 +184,28 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
     data = own & (p.payload_len > 0) & ((p.kind == Kind.NEW) | (p.tcp_flags < 0))
     never = np.iinfo(np.int64).max
 
-    def earliest(mask):
-        rows = np.flatnonzero(mask)
+    def earliest(rows):
         return least(which[rows], p.ts[rows], len(batch), never)
 
-    answered = earliest(data & ~p.up)
-    again = earliest(data & p.up & (p.ts > answered[which]))
-    facts.served = earliest(data & ~p.up & (p.ts > again[which])) < never
+    def after(rows, moment):
+        """Those of some packets that came after a moment of their flow."""
+        return rows[p.ts[rows] > moment[which[rows]]]
+
+    asked, answers = np.flatnonzero(data & p.up), np.flatnonzero(data & ~p.up)
+    again = after(asked, earliest(answers))
+    facts.served[which[after(answers, earliest(again))]] = True
     reset = own & (p.tcp_flags >= 0) & (p.tcp_flags & TCP_RST != 0)
-    facts.first_reset_down = earliest(reset & ~p.up) < earliest(reset & p.up)
+    facts.first_reset_down = earliest(np.flatnonzero(reset & ~p.up)) < earliest(np.flatnonzero(reset & p.up))
     facts.rst_bare[which[reset][::-1]] = (p.tcp_flags[reset] & TCP_ACK == 0)[::-1]  # the first is written last
     synack = own & (p.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN | TCP_ACK) & (p.tcp_flags >= 0)
     facts.proxied[which[synack & (p.seq == ZDTUN_ISN)]] = True
-    asking = own & p.up & (p.payload_len > 0)
+    asking = np.flatnonzero(own & p.up & (p.payload_len > 0))
     facts.asked_frame[which[asking][::-1]] = p.frame[asking][::-1]  # the first of each flow is written last
     syn_ttl = np.full(len(batch), -1)
     syn = own & p.up & (p.tcp_flags >= 0) & (p.tcp_flags & (TCP_SYN | TCP_ACK) == TCP_SYN)
     syn_ttl[which[syn]] = p.ttl[syn]
-    facts.probe[which[asking & (syn_ttl[which] >= 0) & (p.ttl < syn_ttl[which] - PROBE_HOPS)]] = True
+    usual = syn_ttl[which[asking]]
+    facts.probe[which[asking[(usual >= 0) & (p.ttl[asking] < usual - PROBE_HOPS)]]] = True
     initial = np.isin(p.ttl, INITIAL_TTLS) & own & ~reset
     facts.up_initial_ttl[which[initial & p.up]] = True
     facts.down_initial_ttl[which[initial & ~p.up]] = True
@@ -210,13 +215,11 @@ def _rows_facts(batch: FinishedFlows) -> _Facts:
 def _first_unheard(batch: FinishedFlows, acked: np.ndarray) -> np.ndarray:
     """Time of each flow's first client payload that ends beyond `acked`, the server's highest ACK; -1 without one."""
     p = batch.packets
-    which = batch.which
-    beyond = ((p.seq + p.payload_len - acked[which] + 0x80000000) & 0xFFFFFFFF) - 0x80000000 > 0
-    mine = np.flatnonzero(
-        p.up & (p.icmp < 0) & (p.tcp_flags >= 0) & (p.payload_len > 0) & (beyond | (acked[which] < 0))
-    )
+    mine = np.flatnonzero(p.up & (p.icmp < 0) & (p.tcp_flags >= 0) & (p.payload_len > 0))
+    heard = acked[batch.which[mine]]
+    mine = mine[(heard < 0) | (ahead(p.seq[mine] + p.payload_len[mine], heard) > 0)]
     first = np.full(len(batch), -1)
-    first[which[mine][::-1]] = p.ts[mine][::-1]  # the first of each flow is written last
+    first[batch.which[mine][::-1]] = p.ts[mine][::-1]  # the first of each flow is written last
     return first
 
 

@@ -71,7 +71,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "scale.pcap"
             write(path, flows, packets, size)
-            run = measured([sys.executable, "-m", "analyzer", "analyze", "--json", str(path)])
+            command = [sys.executable, "-m", "analyzer", "analyze", "--json", str(path)]
+            # The better of two: the first to read a file that was just written pays for the writing.
+            run = min((measured(command) for _ in range(2)), key=lambda one: one.seconds)
         total = flows * packets
         print(
             f"{name:22} {total:11,} {flows:10,} {run.seconds:7.2f} {total / run.seconds:11,.0f} {run.peak:6,.0f} MB",
