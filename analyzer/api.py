@@ -118,7 +118,7 @@ def follow(
         As `analyze`.
     """
     with source:
-        if (source.info.size or 0) > limits.INTERPRETED_BYTES:
+        if (source.info.size or 0) > limits.INTERPRETED_BYTES:  # else the engine sees how much comes
             kernels.compiled()
         analysis = Analysis(loaded, apps=source.info.apps, with_ja3=with_ja3)
         for frames in source.blocks():

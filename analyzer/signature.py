@@ -76,6 +76,17 @@ class Rule:
         assert self.action is None or self.action in ACTIONS, self.action
 
 
+def rules_of(method: str, usual: str | None = None, *, needs_headers: bool = True) -> Callable[..., Rule]:
+    """What makes the interference rules `METHOD.name` of a module; `usual` is the action of those that name none."""
+
+    def rule(
+        name: str, strength: str, family: str, says: str, blind: str, source: str, action: str | None = usual
+    ) -> Rule:
+        return Rule(f"{method}.{name}", "interference", strength, family, says, blind, source, action, needs_headers)
+
+    return rule
+
+
 class Witness(NamedTuple):
     frame: int
     role: str

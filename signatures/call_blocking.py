@@ -26,7 +26,7 @@ import numpy as np
 
 from analyzer.controls import Fate, fates, groups_of
 from analyzer.exact import fisher
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Segment, Wants, Witness
+from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Segment, Wants, Witness, rules_of
 from analyzer.tables import End, Table, Vantage
 from analyzer.wire import stun
 
@@ -57,12 +57,7 @@ SURE, FEW = 0.01, 0.05  # one-sided
 ENOUGH = 1000  # addresses: more change no p-value that matters
 MOST = 64  # calls of one target that are held to what else was heard
 
-
-def _rule(
-    name: str, strength: str, family: str, says: str, blind: str, source: str, action: str | None = "drop"
-) -> Rule:
-    return Rule(f"calls.{name}", "interference", strength, family, says, blind, source, action, needs_headers=False)
-
+_rule = rules_of("calls", "drop", needs_headers=False)
 
 RELAYS_SILENT = _rule(
     "relays_silent", "strong", "silence",

@@ -25,7 +25,7 @@ from analyzer.addresses import networks
 from analyzer.controls import RESIDUAL, SAME_MINUTES, Fate, counted, groups_of, same_device, used_by_people
 from analyzer.exact import Counts, holm, stratified_fisher, tally
 from analyzer.quic_attempts import STALLED, QuicAttempts
-from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness
+from analyzer.signature import Finding, Finished, Knowledge, Method, Rule, Seen, Wants, Witness, rules_of
 from analyzer.tables import Cut, Table, Vantage
 
 METHOD = "quic_filtering"
@@ -37,12 +37,7 @@ FEW, SURE = 0.05, 0.01  # one-sided, after Holm over the names tested
 ROUNDS, LEAST_ROUND, DOUBLED = 3, 150 * MS, (1.6, 2.6)  # probe timeouts double (RFC 9002 §6.2.1); timers are coarse
 HEARD_WITHIN = 100 * MS  # the client's own acknowledgement of a repeated packet; max_ack_delay is 25 ms by default
 
-
-def _rule(
-    name: str, strength: str, family: str, says: str, blind: str, source: str, action: str | None = "drop"
-) -> Rule:
-    return Rule(f"quic.{name}", "interference", strength, family, says, blind, source, action, needs_headers=False)
-
+_rule = rules_of("quic", "drop", needs_headers=False)
 
 UNANSWERED = _rule(
     "initial_unanswered", "weak", "silence",

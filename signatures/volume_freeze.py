@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.exact import fisher
-from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, Witness, rules_of
 from analyzer.tables import Cut, Table, Vantage
 
 METHOD = "volume_freeze"
@@ -49,12 +49,7 @@ SURE, FEW = 0.01, 0.05  # one-sided
 ENOUGH = 1000  # flows: more change no p-value that matters, only the time to count them
 SAME_MINUTES = 300 * SECOND
 
-
-def _rule(
-    name: str, strength: str, family: str, says: str, blind: str, source: str, action: str | None = "freeze"
-) -> Rule:
-    return Rule(f"freeze.{name}", "interference", strength, family, says, blind, source, action)
-
+_rule = rules_of("freeze", "freeze")
 
 STOPPED = _rule(
     "stopped_midway", "weak", "volume",

@@ -125,9 +125,8 @@ def packet_columns(arenas: Arenas, slots: np.ndarray, flow: np.ndarray, client: 
     words = arenas.rows.reshape(-1, ROW)[numbers[:total]]
     which = np.repeat(np.arange(len(slots)), counts)
     place = which << 32 | words[:, R_FRAME]
-    if (
-        place[1:] < place[:-1]
-    ).any():  # the last packets of a long flow are kept apart; a stable sort is quick with the rest
+    if (place[1:] < place[:-1]).any():
+        # The last packets of a long flow are kept apart; a stable sort is quick with the rest.
         words = words[np.argsort(place, kind="stable")]
     packets = KeptPackets(words, flow[which], client[which])
     return Table.lazy(PACKETS, packets.column), np.concatenate(([0], np.cumsum(counts)))

@@ -39,9 +39,8 @@ class FinishedFlows:
         self.state = state[self.slots]
         self.client = client_side(self.state)
         self.number = self.state[:, ID]
-        self._series: WeakValueDictionary[int, Table] = (
-            WeakValueDictionary()
-        )  # what somebody remembers is not gathered twice
+        # What somebody remembers is not gathered twice.
+        self._series: WeakValueDictionary[int, Table] = WeakValueDictionary()
         self._whole: FinishedFlows | None = None  # the batch that this is a part of, and which flows of it
         self._picked = np.empty(0, np.int64)
 

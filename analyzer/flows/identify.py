@@ -19,7 +19,7 @@ from analyzer.flows.hellos import FOUND, Hellos
 from analyzer.signature import Knowledge, Label, Payload, Segment
 from analyzer.wire import NEVER, NOT_YET, dns, http, quic, stun
 from analyzer.wire.certificate import signers
-from analyzer.wire.client_hello import MAX_SESSION_ID, parse_client_hello, peek_server_name
+from analyzer.wire.client_hello import MAX_SESSION_ID, ClientHello, parse_client_hello, peek_server_name
 from analyzer.wire.names import text
 from analyzer.wire.server_flight import parse_server_flight
 from analyzer.wire.tls import (
@@ -106,10 +106,7 @@ class Identifier:
     def _plain_tls(self, found: tuple[int, ...], up: bytes, down: bytes) -> Words:
         """The words of a stream that begins with an ordinary hello, without reading it all again."""
         hello = self._hellos.hello(found, up)
-        name = _name_of(hello.name) if hello.name else None
-        answer, issuer = _tls_answer(down)
-        refusal = refusals.of_certificate(up) if answer == "server_hello" else None
-        return Words("tls", sni=name, alpn=hello.alpn, ja4=hello.ja4, answer=answer, issuer=issuer, refusal=refusal)
+        return _greeted(up, down, _name_of(hello.name) if hello.name else None, hello.alpn, hello.ja4)
 
     def _by_app(self, app: str | None, label: Label | None) -> Label | None:
         """What the device says of the app outdoes every name: apps probe each other's hosts."""
@@ -201,16 +198,21 @@ def _without_port(host: str | None) -> str | None:
 
 def _read_tls(up: bytes, down: bytes) -> Words:
     hello = parse_client_hello(up)
+    if isinstance(hello, ClientHello):
+        return _greeted(up, down, _host(hello.sni), ",".join(hello.alpn) or None, hello.ja4)
     answer, issuer = _tls_answer(down)
     if hello is NOT_YET:
         # Enough came for the name although not for the rest: the tail may be what was dropped.
         name = peek_server_name(up)
         return Words("tls", sni=_host(name.name) if name else None, answer=answer, issuer=issuer)
-    if hello is NEVER:
-        return Words("tls", answer=answer, issuer=issuer)
-    alpn = ",".join(hello.alpn) or None
+    return Words("tls", answer=answer, issuer=issuer)
+
+
+def _greeted(up: bytes, down: bytes, sni: str | None, alpn: str | None, ja4: str | None) -> Words:
+    """The words of a TLS stream whose hello was read."""
+    answer, issuer = _tls_answer(down)
     refusal = refusals.of_certificate(up) if answer == "server_hello" else None
-    return Words("tls", sni=_host(hello.sni), alpn=alpn, ja4=hello.ja4, answer=answer, issuer=issuer, refusal=refusal)
+    return Words("tls", sni=sni, alpn=alpn, ja4=ja4, answer=answer, issuer=issuer, refusal=refusal)
 
 
 def _tls_answer(down: bytes) -> tuple[str | None, str | None]:

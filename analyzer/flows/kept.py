@@ -13,17 +13,8 @@ from analyzer.flows.arenas import (
     R_ACK, R_BITS, R_CAPTURED, R_DUP, R_FRAME, R_ICMP, R_IPID, R_OPTIONS, R_PAYLOAD, R_SEQ, R_TS_HIGH, R_TS_LOW, R_TSECR, R_TSVAL, R_WIN,
 )  # fmt: skip
 
-_DIRECTION, _DF, _NEAR, _DSACK, _STAMPED, _MSS, _WSCALE, _IPV4, _TCP = (
-    16,
-    17,
-    18,
-    19,
-    20,
-    21,
-    22,
-    23,
-    27,
-)  # bits of R_BITS
+# Bits of R_BITS.
+_DIRECTION, _DF, _NEAR, _DSACK, _STAMPED, _MSS, _WSCALE, _IPV4, _TCP = 16, 17, 18, 19, 20, 21, 22, 23, 27
 
 
 class KeptPackets:

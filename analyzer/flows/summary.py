@@ -148,15 +148,14 @@ def _lost(side: np.ndarray) -> np.ndarray:
 
 def _unacked(sender: np.ndarray, receiver: np.ndarray) -> np.ndarray:
     """Payload bytes of one side that the other never acknowledged."""
-    behind = ((sender[:, a.NEXT] - receiver[:, a.ACKED] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    behind = behind - (sender[:, a.FIN_TS] >= 0)
+    behind = ahead(sender[:, a.NEXT], receiver[:, a.ACKED]) - (sender[:, a.FIN_TS] >= 0)
     whole = np.where(receiver[:, a.ACKED] < 0, sender[:, a.NEW_BYTES], np.minimum(behind, sender[:, a.NEW_BYTES]))
     return np.where(sender[:, a.KNOWN] == 1, np.maximum(whole, 0), 0)
 
 
 def _left(side: np.ndarray) -> np.ndarray:
     """Bytes that the TLS record begun last still lacks; -1 where records could not be followed."""
-    behind = ((side[:, a.RECORD_AT] - side[:, a.NEXT] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    behind = ahead(side[:, a.RECORD_AT], side[:, a.NEXT])
     return np.where(side[:, a.RECORDS] == 1, np.maximum(behind, 0), -1)
 
 

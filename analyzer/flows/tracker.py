@@ -25,7 +25,8 @@ from analyzer.flows.table import forget
 from analyzer.tables import Bad, Cut, Tunnel
 
 BATCH = 4096  # packets decoded at once: their columns stay in the processor's cache
-OVER_AFTER = 60_000_000_000  # ns of silence of a closed flow: as long as Linux keeps one half closed, or its ports from being used again
+# ns of silence of a closed flow: as long as Linux keeps one half closed, or its ports from being used again
+OVER_AFTER = 60_000_000_000
 _SHORT_OF = {
     a.NEED_SLOTS: "slots",
     a.NEED_ROWS: "rows",

@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.limiter.loss import SOONER_THAN_RESEND
 from analyzer.limiter.stream import Stream, first_ack
+from analyzer.serial import ahead
 from analyzer.tables import Table
 
 QUEUE_SECONDS = 0.025  # standing delay below which a shallow queue and a policer cannot be told apart by delay
@@ -69,7 +70,7 @@ def stamped(series: Table, up: bool) -> tuple[np.ndarray, np.ndarray]:
     if len(some) < SAMPLES:
         return nothing
     t = (some.ts - some.ts[0]) / 1e9
-    value = ((some.tsval - some.tsval[0] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    value = ahead(some.tsval, some.tsval[0])
     span = float(t.max())
     if span < CLOCK_SECONDS:
         return nothing

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.serial import ahead
 from analyzer.tables import Kind, Table
 
 IPV4, IPV6, TCP, TIMESTAMPS = 20, 40, 20, 12  # bytes of headers on a data packet (RFC 791, 8200, 9293, 7323)
@@ -110,7 +111,7 @@ def _acks(
     t, numbers = t[back], series.ack[back]
     if not len(t):
         return t, numbers
-    acked = _unwrap(numbers) + _nearest(int(numbers[0]), origin)
+    acked = _unwrap(numbers) + ahead(int(numbers[0]), origin)
     sane = acked <= end.max() + 1  # a FIN counts one
     t, acked = t[sane], acked[sane]
     advance = acked > np.concatenate(([-(1 << 62)], np.maximum.accumulate(acked)[:-1]))
@@ -122,12 +123,7 @@ def _unwrap(numbers: np.ndarray) -> np.ndarray:
     if not len(numbers):
         return np.empty(0, np.int64)
     numbers = numbers.astype(np.int64)
-    steps = ((numbers[1:] - numbers[:-1] + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    return np.concatenate(([0], np.cumsum(steps)))
-
-
-def _nearest(number: int, origin: int) -> int:
-    return ((number - origin + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return np.concatenate(([0], np.cumsum(ahead(numbers[1:], numbers[:-1]))))
 
 
 def _round_trips(series: Table, t: np.ndarray, up: bool) -> tuple[float, float]:

@@ -49,8 +49,9 @@ class Digest:
     def close(self) -> None:
         """Let go of the memory and of the thread."""
         self.settle()
-        self._pieces.put(None)
-        self._thread = None
+        if self._thread is not None:
+            self._pieces.put(None)
+            self._thread = None
 
     def _work(self) -> None:
         while (data := self._pieces.get()) is not None:

@@ -34,9 +34,8 @@ class Input:
         self._file, self.name, self._ours = _open(where)
         self._fd = _descriptor(self._file)
         self.live = not _is_regular(self._file, self._fd)
-        self.size = (
-            None if self.live or self._fd is None else os.fstat(self._fd).st_size
-        )  # bytes, where it can be known
+        # Bytes, where it can be known.
+        self.size = None if self.live or self._fd is None else os.fstat(self._fd).st_size
         self._digest = None if self.live else Digest()
 
     def head(self, size: int) -> bytes:

@@ -34,6 +34,7 @@ class Bench:
         self._rows = _by_value(self.attempts.target)
         self._merged_rows = _by_value(self.merged.target)
         self.given_up = self._given_up()
+        self.got_in = (self.fate == Fate.FINE) & (self.attempts.refusal < 0)
         self.working = set(self.merged.target[self.merged_fate == Fate.FINE].tolist())
         failing = (self.merged_fate >= Fate.FAILED) & (self.merged.service < 0)
         self.few_fail = len(np.unique(self.merged.target[failing])) <= limits.MAX_COMPARED
@@ -93,14 +94,13 @@ class Bench:
     def untroubled(self) -> set[str]:
         """Targets of which nothing is found and no attempt failed, not more were given up than were fine, and some got in."""
         fine = self.merged_fate == Fate.FINE
-        got_in = (self.fate == Fate.FINE) & (self.attempts.refusal < 0)
         counts = [
             np.bincount(np.searchsorted(self._targets, targets), minlength=len(self._targets))
             for targets in (
                 self.merged.target[fine],
                 self.merged.target[~fine],
                 self.attempts.target[self.given_up],
-                self.attempts.target[got_in],
+                self.attempts.target[self.got_in],
             )
         ]
         good = self._targets[(counts[3] > 0) & (counts[1] == 0) & (counts[2] <= counts[0])]
@@ -122,10 +122,9 @@ class Bench:
 
     def refusals(self, mine: np.ndarray) -> set[str]:
         """How attempts (rows) were turned away (`refusal`), where most of them were and none got in; else nothing."""
-        fate, refusal = self.fate[mine], self.attempts.refusal[mine]
-        got_in = (fate == Fate.FINE) & (refusal < 0)
-        turned_away = (fate != Fate.UNKNOWN) & (refusal >= 0)
-        if got_in.any() or 2 * turned_away.sum() <= (fate != Fate.UNKNOWN).sum():
+        known, refusal = self.fate[mine] != Fate.UNKNOWN, self.attempts.refusal[mine]
+        turned_away = known & (refusal >= 0)
+        if self.got_in[mine].any() or 2 * turned_away.sum() <= known.sum():
             return set()
         return {self.seen.text(number) or "" for number in np.unique(refusal[turned_away]).tolist()}
 

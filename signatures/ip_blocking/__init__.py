@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.controls import groups_of
-from analyzer.signature import Finding, Knowledge, Method, Rule, Seen
+from analyzer.signature import Finding, Knowledge, Method, Rule, Seen, rules_of
 from analyzer.tables import Stage, Table, Vantage
 from signatures.ip_blocking.scene import ADDRESSES, AROUND, SECOND, Extent, Scene
 
@@ -29,12 +29,7 @@ REPEATED = 3  # SYNs on one connection: two lost in a row happen once in a hundr
 SAME_MOMENT = 15 * SECOND  # between the last byte heard on an open connection and the first SYN that is not
 MOST = 1000  # silent addresses named one by one
 
-
-def _rule(
-    name: str, strength: str, family: str, says: str, blind: str, source: str, action: str | None = "drop"
-) -> Rule:
-    return Rule(f"ip.{name}", "interference", strength, family, says, blind, source, action, needs_headers=False)
-
+_rule = rules_of("ip", "drop", needs_headers=False)
 
 SILENT = _rule(
     "syn_silent", "weak", "silence",
